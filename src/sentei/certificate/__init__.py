@@ -1,0 +1,1 @@
+"""Hands on the certificate: what was proven, in a form that anyone can check."""
