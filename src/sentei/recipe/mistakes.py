@@ -1,0 +1,85 @@
+"""One mistake in a recipe, said so that its author can mend it."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from sentei.recipe.schema import Recipe
+
+
+def describe_all(mistakes: Sequence[Any], tree: yaml.Node | None) -> list[str]:
+    """One line per mistaken place: its path and line, what was expected, what arrived, and the nearest known name.
+
+    Args:
+        mistakes: pydantic's ``ValidationError.errors()``.
+        tree: The recipe's YAML nodes, which know their lines.
+    """
+    places: dict[tuple[str | int, ...], list[str]] = {}
+    for mistake in mistakes:
+        places.setdefault(tuple(_plain(mistake["loc"])), []).append(_what(mistake))
+    return sorted(f"{_place(loc, tree)}: {', or '.join(dict.fromkeys(what))}" for loc, what in places.items())
+
+
+def _place(loc: Sequence[str | int], tree: yaml.Node | None) -> str:
+    line = line_of(tree, loc)
+    return ".".join(str(part) for part in loc) + (f" (line {line})" if line else "")
+
+
+def line_of(tree: yaml.Node | None, loc: Sequence[str | int]) -> int | None:
+    """The line, counted from 1, on which a path of the recipe begins; that of its nearest parent when it is missing."""
+    node, line = tree, None
+    for part in _plain(loc):
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _what(mistake: Any) -> str:
+    kind, received, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown name{_nearest(str(mistake['loc'][-1]), _known_names(mistake['loc'][:-1]))}"
+    if kind == "missing":
+        return "required, but missing"
+    if kind == "literal_error":
+        choices = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+        close = get_close_matches(str(received), choices, n=1, cutoff=0.5)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"expected {'one of ' * (len(choices) > 1)}{', '.join(choices)}; received {received!r}{hint}"
+    message = mistake["msg"].removeprefix("Input should be ").removeprefix("expected ")
+    return f"expected {message}" + (f"; received {received!r}" if received is not None else "")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known here: {', '.join(sorted(known))}" if known else ""
+
+
+def _known_names(loc: Sequence[str | int]) -> list[str]:
+    model: Any = Recipe
+    for part in _plain(loc):
+        if isinstance(part, str):
+            model = _section(model.model_fields[part].annotation)
+    return list(model.model_fields) if model else []
+
+
+def _section(annotation: Any) -> Any:
+    """The recipe section inside an annotation such as ``Grid | None`` or ``list[Claim]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def _plain(loc: Sequence[str | int]) -> list[str | int]:
+    """The path without the marks that pydantic adds for the members of a union, such as ``constrained-int``."""
+    return [part for part in loc if isinstance(part, int) or part.replace("_", "").isalnum()]

@@ -1,0 +1,60 @@
+"""Decimal numbers that keep the text their author wrote, so that digests and certificates repeat."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+
+def decimal_text(value: Any) -> str:
+    """The shortest plain decimal text of a number.
+
+    Args:
+        value: An integer, a float or the text of a finite decimal number.
+
+    Raises:
+        PydanticCustomError: It is none of these.
+
+    Example:
+        >>> decimal_text(0.050), decimal_text("1e-2"), decimal_text(3)
+        ('0.05', '0.01', '3')
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise PydanticCustomError("decimal", "expected a number")
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation as error:
+        raise PydanticCustomError("decimal", "expected a number") from error
+    if not number.is_finite():
+        raise PydanticCustomError("decimal", "expected a finite number")
+    text = f"{number.normalize():f}"
+    return "0" if text == "-0" else text
+
+
+def _within(low: str, high: str, *, open_low: bool, open_high: bool) -> Any:
+    range_text = f"{'>' if open_low else '>='} {low} and {'<' if open_high else '<='} {high}"
+
+    def check(value: Any) -> str:
+        text = decimal_text(value)
+        number = Decimal(text)
+        if number < Decimal(low) or number > Decimal(high) or (open_low and number == Decimal(low)):
+            raise PydanticCustomError("range", "expected a number {range}", {"range": range_text})
+        if open_high and number == Decimal(high):
+            raise PydanticCustomError("range", "expected a number {range}", {"range": range_text})
+        return text
+
+    keys = {"exclusiveMinimum" if open_low else "minimum": float(low), "exclusiveMaximum" if open_high else "maximum": float(high)}
+    return Annotated[str, BeforeValidator(check), WithJsonSchema({"type": "number", **keys})]
+
+
+Share = _within("0", "1", open_low=False, open_high=True)
+"""A decimal in [0, 1)."""
+Probability = _within("0", "1", open_low=True, open_high=True)
+"""A decimal in (0, 1)."""
+Unit = _within("0", "1", open_low=False, open_high=False)
+"""A decimal in [0, 1]."""
+Rate = _within("0", "1000", open_low=True, open_high=False)
+"""A positive decimal, such as a learning rate or a temperature."""
+Weight = _within("0", "1000", open_low=False, open_high=False)
+"""A decimal of 0 or more, such as a weight decay."""

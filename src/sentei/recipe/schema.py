@@ -1,0 +1,196 @@
+"""The recipe's shape: every field a user can write, with its meaning, range and default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+from sentei.recipe.family import Family
+from sentei.recipe.numbers import Probability, Rate, Share, Unit, Weight
+from sentei.recipe.section import Section
+
+Count = Annotated[int, Field(ge=1)]
+Architectures = Literal[
+    "mlp", "lenet-300-100", "lenet-5", "resnet-20", "torchvision/resnet18", "torchvision/mobilenet_v2", "torchvision/vgg16_bn"
+]
+
+
+class Splits(Section):
+    """How many rows each split receives; the five never share a row."""
+
+    train: Count | Literal["rest"] = Field("rest", description="rows to train on; 'rest' takes what the others leave")
+    scoring: Count = Field(description="rows for importance scores and BatchNorm re-estimation")
+    selection: Count = Field(description="rows that order the variants")
+    calibration: Count = Field(description="rows that carry the claim, and nothing else")
+    test: Count | Literal["own"] = Field("own", description="rows of the final report; 'own' is the data set's test part")
+
+
+class Data(Section):
+    """Where the examples come from."""
+
+    source: Literal["fashion-mnist", "digits", "idx", "images", "npz", "factory"] = Field(description="kind of data set")
+    path: str | None = Field(None, description="folder or file of an idx, images or npz source; may be s3://bucket/key")
+    size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(None, description="[height, width] of images")
+    channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour images")
+    factory: str | None = Field(None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows")
+    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the factory")
+    limit: Count | None = Field(None, description="use only the first rows of each part")
+    duplicates: Literal["refuse", "drop"] = Field("refuse", description="exact duplicates across splits: an error, or dropped")
+    splits: Splits
+
+    @field_validator("path")
+    @classmethod
+    def _path_where_needed(cls, path: str | None, info: ValidationInfo) -> str | None:
+        source = info.data.get("source")
+        if path is None and source in ("idx", "images", "npz"):
+            raise PydanticCustomError("path", "expected a path, because source is '{source}'", {"source": source})
+        return path
+
+    @field_validator("factory")
+    @classmethod
+    def _factory_where_needed(cls, factory: str | None, info: ValidationInfo) -> str | None:
+        if factory is None and info.data.get("source") == "factory":
+            raise PydanticCustomError("factory", "expected 'module:function', because source is 'factory'")
+        return factory
+
+    model_config = ConfigDict(validate_default=True)
+
+
+class Model(Section):
+    """The dense model's architecture, and where its weights come from."""
+
+    architecture: Architectures | None = Field(None, description="a known architecture")
+    factory: str | None = Field(None, description="my_package.nets:build, from a module that SENTEI_FACTORIES allows")
+    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture or factory")
+    pretrained: str | None = Field(
+        None, description="a checkpoint (.safetensors, .pt), a folder, s3:// or models:/name@alias; replaces training"
+    )
+
+    @field_validator("factory")
+    @classmethod
+    def _one_of_two(cls, factory: str | None, info: ValidationInfo) -> str | None:
+        if "architecture" in info.data and (factory is None) == (info.data["architecture"] is None):
+            raise PydanticCustomError("model", "expected exactly one of architecture and factory")
+        return factory
+
+    model_config = ConfigDict(validate_default=True)
+
+
+class Training(Section):
+    """How weights are fitted; used by train, and by finetune with its own defaults."""
+
+    epochs: Annotated[int, Field(ge=0)] = 10
+    batch_size: Count = 128
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: Rate = "0.05"
+    momentum: Share = "0.9"
+    weight_decay: Weight = "0.0005"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 1
+    label_smoothing: Share = "0"
+    holdout: Annotated[int, Field(ge=0)] = Field(0, description="rows carved out of train for early stopping")
+    patience: Annotated[int, Field(ge=0)] = Field(0, description="epochs without progress before stopping; 0 = never")
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    augment: Literal["none", "flip", "crop-flip"] = "none"
+
+    @field_validator("patience")
+    @classmethod
+    def _needs_holdout(cls, patience: int, info: ValidationInfo) -> int:
+        if patience and not info.data.get("holdout", 1):
+            raise PydanticCustomError("patience", "expected holdout rows as well: early stopping watches them")
+        return patience
+
+
+class Finetuning(Training):
+    """How a pruned variant recovers; its epochs are chosen per variant in the family."""
+
+    epochs: Literal[0] = Field(0, description="chosen per variant, as finetune in the family")
+    learning_rate: Rate = "0.01"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    distil: Unit = Field("1", description="weight of the distillation from the dense model; 0 = labels only")
+    temperature: Rate = "4"
+
+
+class Claim(Section):
+    """What must be proven about a variant before it is promoted."""
+
+    kind: Literal["accuracy_drop", "risk"] = Field("accuracy_drop", description="what is bounded")
+    epsilon: Share | None = Field(None, description="largest accuracy drop against the dense model (accuracy_drop)")
+    alpha: Probability | None = Field(None, description="largest error rate (risk)")
+    delta: Probability = Field("0.05", description="largest probability of a false claim")
+    gamma: Probability = Field("0.002", description="part of delta spent on the unknown rate of disagreement (accuracy_drop)")
+
+    @field_validator("epsilon", "alpha")
+    @classmethod
+    def _tolerance_of_its_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
+        wanted = {"accuracy_drop": "epsilon", "risk": "alpha"}.get(info.data.get("kind", ""))
+        if wanted is not None and (value is not None) != (info.field_name == wanted):
+            text = "expected {state}, because kind is '{kind}'"
+            state = "a number" if info.field_name == wanted else "nothing here"
+            raise PydanticCustomError("tolerance", text, {"state": state, "kind": info.data["kind"]})
+        return value
+
+    @field_validator("gamma")
+    @classmethod
+    def _gamma_below_delta(cls, gamma: str, info: ValidationInfo) -> str:
+        if "delta" in info.data and float(gamma) >= float(info.data["delta"]):
+            raise PydanticCustomError("gamma", "expected less than delta ({delta})", {"delta": info.data["delta"]})
+        return gamma
+
+    @property
+    def tolerance(self) -> str:
+        """The epsilon or the alpha, as decimal text."""
+        return self.epsilon or self.alpha or "0"
+
+    model_config = ConfigDict(validate_default=True)
+
+
+class Procedure(Section):
+    """In which order variants are tested, and which of the certified ones wins."""
+
+    order: Literal["pareto", "listed"] = Field("pareto", description="safest first on the Pareto front, or as the family lists")
+    cost: Literal["bytes", "macs", "nonzero_macs", "parameters"] = Field("bytes", description="what the winner has least of")
+
+
+class Release(Section):
+    """Where the released bundle goes."""
+
+    to: str = Field("released", description="a folder, or s3://bucket/prefix")
+
+
+class Registry(Section):
+    """How the winner enters the MLflow model registry."""
+
+    model: str = Field("", description="registered model; empty = sentei-<recipe name>")
+    promote: Literal["cheaper", "certified", "never"] = Field("cheaper", description="when the alias champion moves")
+
+
+class Recipe(Section):
+    """Everything that one run needs to know."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = Field(description="names the run and the experiment")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: Data
+    model: Model
+    train: Training = Field(default_factory=Training)
+    importance: Literal["weights", "everything"] = Field("weights", description="prunable parameters")
+    family: Family
+    finetune: Finetuning = Field(default_factory=Finetuning)
+    claim: Claim
+    compare: list[Claim] = Field(default_factory=list, description="further claims to print beside the one that promotes")
+    procedure: Procedure = Field(default_factory=Procedure)
+    release: Release = Field(default_factory=Release)
+    registry: Registry = Field(default_factory=Registry)
+
+    @property
+    def registered_model(self) -> str:
+        """Name of the registered model."""
+        return self.registry.model or f"sentei-{self.name}"
+
+
+def json_schema() -> dict[str, Any]:
+    """The recipe's JSON schema (draft 2020-12), for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+
+
+
