@@ -1,0 +1,170 @@
+"""Single objects on S3, moved whole and checked: a file appears under its name once its bytes are known to be right."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+from sentei.adapters.s3.address import Address, parse
+from sentei.adapters.s3.failures import asking, code_of
+from sentei.errors import ServiceError
+from sentei.steps.layout import PARTIAL
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+
+# boto3 repeats requests, but not the reading of an answer's body: that is repeated here.
+_ATTEMPTS = 3
+_CONFIG = Config(retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"}, connect_timeout=5, read_timeout=60)
+_BLOCK = 1 << 20
+_LARGEST_PUT = 5 << 30
+_ABSENT = {"404", "NoSuchKey"}
+_BROKEN_READS = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object as the server lists it.
+
+    Attributes:
+        address: Where it is.
+        size: Bytes.
+        etag: The server's mark of this version of the object.
+        sha256: SHA-256 of its bytes as 64 hexadecimal digits, where the server keeps one; else empty.
+    """
+
+    address: Address
+    size: int
+    etag: str
+    sha256: str = ""
+
+
+class S3:
+    """The object store that the environment names.
+
+    Attributes:
+        endpoint: URL of the server.
+    """
+
+    def __init__(self, client: "S3Client") -> None:
+        self._client = client
+        self.endpoint = client.meta.endpoint_url
+
+    @classmethod
+    def from_env(cls) -> "S3":
+        """The store at ``AWS_ENDPOINT_URL``, or AWS itself, with the credentials that boto3 finds.
+
+        Guarantee:
+            No request waits longer than 5 seconds for a connection or 60 for an answer, and none is made more than
+            three times.
+        """
+        return cls(boto3.session.Session().client("s3", config=_CONFIG))
+
+    def upload_file(self, path: Path, uri: str) -> None:
+        """Put one file on S3, with its SHA-256 for the server to check and keep.
+
+        Args:
+            path: The file; at most 5 GiB.
+            uri: Where to put it; what stands there is replaced.
+
+        Raises:
+            ServiceError: The server refused or could not be reached; the object is then as it was.
+            RecipeError: The URI is not one object's.
+        """
+        address = parse(uri)
+        size = path.stat().st_size
+        if size > _LARGEST_PUT:
+            raise ServiceError(f"{path}: expected at most 5 GiB for one object, received {size} bytes; split the file")
+        with path.open("rb") as body, asking("write", address, self.endpoint):
+            checksum = hashlib.file_digest(body, "sha256").digest()
+            body.seek(0)
+            self._client.put_object(
+                Bucket=address.bucket, Key=address.key, Body=body, ChecksumSHA256=base64.b64encode(checksum).decode()
+            )
+
+    def download_file(self, uri: str, path: Path, etag: str = "") -> None:
+        """Fetch one object; the file appears at ``path`` by rename, after its bytes were found right.
+
+        Args:
+            uri: The object.
+            path: Where the file shall stand; what stands there is replaced.
+            etag: The version that is expected; any version if empty.
+
+        Raises:
+            ServiceError: The object is missing, is another version, or its bytes are not what the server says of them.
+        """
+        address = parse(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}{PARTIAL}{os.getpid()}")
+        try:
+            with asking("read", address, self.endpoint):
+                self._fetch(address, partial, etag)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def head(self, address: Address) -> Stored | None:
+        """What the server knows of one object; None if there is no such object (or no such bucket)."""
+        with asking("describe", address, self.endpoint):
+            try:
+                found = self._client.head_object(Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED")
+            except ClientError as error:
+                if code_of(error) in _ABSENT:
+                    return None
+                raise
+        return Stored(address, found["ContentLength"], found["ETag"], _sha256_of(found))
+
+    def objects(self, folder: Address) -> Iterator[Stored]:
+        """Every object under a prefix, ordered by key; the empty marks that some tools leave for folders are passed over."""
+        with asking("list", folder, self.endpoint):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.key)
+            for page in pages:
+                for found in page.get("Contents", []):
+                    if not found["Key"].endswith("/"):
+                        yield Stored(Address(folder.bucket, found["Key"]), found["Size"], found["ETag"])
+
+    def _fetch(self, address: Address, partial: Path, etag: str) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            answer = self._client.get_object(Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED")
+            try:
+                size, sha256 = _copy(answer["Body"], partial)
+                break
+            except _BROKEN_READS:
+                if attempt == _ATTEMPTS:
+                    raise
+        _compare(address, "version", etag or answer["ETag"], answer["ETag"])
+        _compare(address, "size", answer["ContentLength"], size)
+        _compare(address, "SHA-256", _sha256_of(answer) or sha256, sha256)
+
+
+def _copy(body: "StreamingBody", path: Path) -> tuple[int, str]:
+    sha256, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for block in body.iter_chunks(_BLOCK):
+            sha256.update(block)
+            size += file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return size, sha256.hexdigest()
+
+
+def _compare(address: Address, what: str, expected: object, received: object) -> None:
+    if expected != received:
+        raise ServiceError(
+            f"{address}: expected {what} {expected}, received {received}: the object changed or was damaged while it "
+            "was read; fetch it again, and ask whoever keeps the bucket if it happens twice"
+        )
+
+
+def _sha256_of(answer: Any) -> str:
+    text = answer.get("ChecksumSHA256", "")
+    # With a hyphen it is the checksum of the parts' checksums, not of the bytes.
+    return "" if not text or "-" in text else base64.b64decode(text).hex()
