@@ -1,0 +1,92 @@
+"""Folders of images, one folder per class."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentei.data import Table
+from sentei.errors import DataError
+
+MODES = {1: "L", 3: "RGB"}
+# Wider than 8 bits per channel; turning these into bytes would clip them without a word.
+WIDE_MODES = ("I", "F")
+
+Found = list[tuple[Path, int]]
+
+
+def read_images(folder: Path, size: Sequence[int] | None, channels: int, limit: int | None = None) -> Table:
+    """The table of a folder with one folder of images per class.
+
+    Args:
+        folder: Holds the class folders, or ``train`` and perhaps ``test`` with class folders in each. Every file in
+            them that is not hidden must be an image; folders inside a class folder belong to the class.
+        size: [height, width] in pixels; images of another size are resized (bilinear, antialiased) without regard
+            to proportions.
+        channels: 1 for grey, 3 for red, green, blue.
+        limit: Read only the first images of each part.
+
+    Returns:
+        Rows (n, channels, height, width), uint8, the training part before the test part. Within a part the first image
+        of every class comes before the second of any, so that the first rows show all classes; classes and files are
+        sorted by name.
+
+    Raises:
+        DataError: The folder has no such structure, or a file cannot be read as an image; the message names the file.
+    """
+    height, width = _size(size)
+    if channels not in MODES:
+        raise DataError(f"images: channels: expected 1 (grey) or 3 (colour), received {channels!r}")
+    parts = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
+    classes = _folders(parts[0])
+    found = [_files(part, classes)[:limit] for part in parts if part.is_dir()]
+    inputs = np.empty((sum(map(len, found)), channels, height, width), np.uint8)
+    for row, (path, _) in enumerate(file for part in found for file in part):
+        inputs[row] = _pixels(path, height, width, channels)
+    labels = np.array([label for part in found for _, label in part])
+    return Table.of(inputs, labels, folder.name, class_names=classes, is_test=np.arange(len(labels)) >= len(found[0]))
+
+
+def _size(size: Any) -> tuple[int, int]:
+    if isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size):
+        return size[0], size[1]
+    raise DataError(f"images: size: expected [height, width] in pixels, received {size!r}")
+
+
+def _folders(part: Path) -> list[str]:
+    names = sorted(path.name for path in part.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(names) < 2:
+        raise DataError(f"{part}: expected a folder for each of at least 2 classes, received {names}; check the path")
+    return names
+
+
+def _files(part: Path, classes: list[str]) -> Found:
+    for unknown in sorted(set(_folders(part)) - set(classes)):
+        raise DataError(f"{part / unknown}: the training part has no class of this name; it has {', '.join(classes)}")
+    ranked = []
+    for label, name in enumerate(classes):
+        files = sorted(path for path in (part / name).rglob("*") if path.is_file() and not path.name.startswith("."))
+        ranked += [(rank, label, path) for rank, path in enumerate(files)]
+        if not files:
+            raise DataError(f"{part / name}: expected images, found none; add some or remove the class")
+    return [(path, label) for _, label, path in sorted(ranked)]
+
+
+def _pixels(path: Path, height: int, width: int, channels: int) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.mode.startswith(WIDE_MODES):
+                    raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
+                picture = image.convert(MODES[channels])
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: expected an image, could not read it ({error}); repair or remove the file") from error
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)

@@ -1,0 +1,123 @@
+"""Reads the data set that a recipe names."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentei.data import Table
+from sentei.errors import DataError
+
+# What each source reads from its specification, beside source and limit.
+KEYS: Mapping[str, frozenset[str]] = {
+    "fashion-mnist": frozenset(),
+    "digits": frozenset(),
+    "idx": frozenset({"path", "uri"}),
+    "images": frozenset({"path", "uri", "size", "channels"}),
+    "npz": frozenset({"path", "uri"}),
+    "factory": frozenset({"factory", "kwargs"}),
+}
+# A recipe's data section also says how to split; it may be passed whole.
+FOR_THE_SPLIT = frozenset({"splits", "duplicates"})
+S3 = "s3://"
+
+OpenUri = Callable[[str], Path]
+
+
+def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: OpenUri | None = None) -> Table:
+    """The data set that a specification names, as one table.
+
+    Args:
+        spec: ``source`` (fashion-mnist, digits, idx, images, npz or factory) and what that source needs: ``path`` or
+            ``uri`` (idx, images, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images), ``factory`` as
+            "package.module:function" and ``kwargs`` (factory). ``limit`` keeps at most so many rows of each part, own
+            test part or not: the first ones, in the order in which the source holds them, which depends on no seed.
+            ``splits`` and ``duplicates`` are passed over; entries that are None or empty count as absent.
+        data_dir: Where data sets are kept; SENTEI_DATA_DIR or the user's cache when absent.
+        open_uri: Brings an ``s3://`` address to this machine and returns the local path.
+
+    Raises:
+        DataError: The specification names nothing that can be read, or the files are not what they should be.
+
+    Example:
+        >>> load({"source": "digits", "limit": 100}).inputs.shape
+        (100, 1, 8, 8)
+    """
+    given = {key: value for key, value in spec.items() if value is not None and value != {}}
+    source, limit = given.pop("source", None), _limit(given.pop("limit", None))
+    if source not in KEYS:
+        raise DataError(f"data: source: expected one of {', '.join(KEYS)}, received {source!r}")
+    for key in sorted(given.keys() - KEYS[source] - FOR_THE_SPLIT):
+        takes = ", ".join(sorted(KEYS[source])) or "nothing more"
+        raise DataError(f"data: the source {source} does not take {key!r}; it takes {takes}")
+    return _first_rows(_read(source, given, limit, data_dir, open_uri), limit)
+
+
+def _read(
+    source: str, given: Mapping[str, Any], limit: int | None, data_dir: Path | None, open_uri: OpenUri | None
+) -> Table:
+    # Each reader is imported when it is asked for, so that no run pays for another source's imports.
+    if source == "fashion-mnist":
+        from sentei.sources import fashion_mnist, idx
+        from sentei.sources.fetch import fetch
+
+        return idx.read_idx(fetch("fashion-mnist", data_dir), "fashion-mnist", fashion_mnist.CLASS_NAMES)
+    if source == "digits":
+        from sentei.sources.digits import read_digits
+
+        return read_digits()
+    if source == "factory":
+        from sentei.sources.factory import call_factory
+
+        return call_factory(given.get("factory"), given.get("kwargs", {}))
+    return _read_path(source, _local_path(source, given, open_uri), given, limit)
+
+
+def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | None) -> Table:
+    if source == "idx":
+        from sentei.sources.idx import read_idx
+
+        return read_idx(path, path.name)
+    if source == "npz":
+        from sentei.sources.npz import read_npz
+
+        return read_npz(path)
+    from sentei.sources.images import read_images
+
+    return read_images(path, given.get("size"), given.get("channels", 3), limit)
+
+
+def _local_path(source: str, given: Mapping[str, Any], open_uri: OpenUri | None) -> Path:
+    address = given.get("path") or given.get("uri")
+    if not address or ("path" in given and "uri" in given):
+        raise DataError(f"data: the source {source} expects either a path or a uri, received {sorted(given)}")
+    if str(address).startswith(S3):
+        if open_uri is None:
+            raise DataError(
+                f"data: {address} stands on S3, and this call cannot reach it: run it through the sentei command or a "
+                "component (they need boto3 and the AWS_* variables), or pass a local path"
+            )
+        return open_uri(str(address))
+    path = Path(str(address).removeprefix("file://")).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"data: expected a file or folder at {path}, found nothing; correct the path of the source {source}"
+        )
+    return path
+
+
+def _limit(limit: Any) -> int | None:
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
+        return limit
+    raise DataError(f"data: limit: expected a whole number of at least 1, received {limit!r}")
+
+
+def _first_rows(table: Table, limit: int | None) -> Table:
+    if limit is None:
+        return table
+    own, others = np.flatnonzero(table.is_test)[:limit], np.flatnonzero(~table.is_test)[:limit]
+    kept = np.sort(np.concatenate([own, others]))
+    return Table(
+        table.inputs[kept], table.labels[kept], table.n_classes, table.class_names, table.is_test[kept], table.name
+    )
