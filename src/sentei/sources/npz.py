@@ -27,8 +27,8 @@ def read_npz(path: Path) -> Table:
     Args:
         path: Holds ``inputs``, ``x``, ``images`` or ``x_train``, and ``labels``, ``y`` or ``y_train``; may hold a test
             part as ``x_test`` and ``y_test`` (or ``inputs_test``, ``images_test``, ``labels_test``) and
-            ``class_names``. Inputs are uint8 or floats of shape (n, d), (n, c, h, w), or (n, h, w), which becomes (n, 1, h, w); floats
-            of another precision become float32.
+            ``class_names``. Inputs are uint8 or floats of shape (n, d), (n, c, h, w), or (n, h, w), which becomes
+            (n, 1, h, w); floats of another precision become float32.
 
     Returns:
         The rows of the main part before those of the test part, each in the order of the archive.
