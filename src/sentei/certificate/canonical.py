@@ -8,7 +8,7 @@ from sentei.errors import CertificateError
 
 
 def canonical_json(value: Any) -> bytes:
-    """The only text that sentei writes for this value.
+    r"""The only text that sentei writes for this value.
 
     Args:
         value: Dictionaries with string keys, lists, tuples, strings, integers, booleans and None. Decimal numbers are

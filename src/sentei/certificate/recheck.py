@@ -1,0 +1,68 @@
+"""Recomputes a record from its evidence and says where they disagree."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from sentei.certificate.decide import Rule
+from sentei.certificate.evidence import Evidence
+from sentei.certificate.issue import Circumstances, compose
+from sentei.certificate.record import Certificate, Refusal
+from sentei.errors import CertificateError
+
+_DIGITS = 6
+_ROUNDED = ("p_value", "upper_bound")
+
+
+def recheck(record: Certificate | Refusal, evidence: Evidence) -> tuple[str, ...]:
+    """Where the record and the evidence disagree, in words; empty when everything holds.
+
+    The order, the counts, the p-values, the end of the sequence, the choice, the bound and the digests of the
+    calibration rows, the family and the models are computed again. Taken as the record states them, because no loss
+    can tell: the claim and the rule that were asked for, the digests of the other splits and of the preprocessing,
+    code, runtime and time.
+
+    Args:
+        record: As parsed.
+        evidence: As found.
+
+    Returns:
+        One sentence per disagreement. P-values and bounds may differ by one unit in their sixth digit, since
+        mathematical libraries differ in the last bits of a float.
+    """
+    procedure = record.procedure
+    rule = Rule(procedure.order_rule, procedure.cost)
+    stated = Circumstances(record.data, record.code, record.runtime, record.issued_at)
+    try:
+        expected, decision = compose(record.claim, rule, evidence, stated)
+    except (CertificateError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return (f"the evidence cannot be evaluated: {error}",)
+    if expected.verdict != record.verdict:
+        return (
+            f"verdict: the evidence gives {expected.verdict!r} ({decision.reason}), the record says {record.verdict!r}",
+        )
+    untested = sorted(set(evidence.calibration_losses) - {test.name for test in decision.tests})
+    beyond = [
+        f"the evidence holds calibration losses of {name!r}, which the procedure never reaches" for name in untested
+    ]
+    return (*_differences("", expected.body, record.body), *beyond)
+
+
+def _differences(where: str, expected: Any, stated: Any) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(stated, dict) and expected.keys() == stated.keys():
+        for name in expected:
+            yield from _differences(f"{where}.{name}".lstrip("."), expected[name], stated[name])
+    elif isinstance(expected, tuple) and isinstance(stated, tuple) and len(expected) == len(stated):
+        for index, pair in enumerate(zip(expected, stated, strict=True)):
+            yield from _differences(f"{where}[{index}]", *pair)
+    elif where.endswith(_ROUNDED):
+        if not _one_unit_apart(expected, stated):
+            yield f"{where}: the evidence gives {expected}, the record says {stated}"
+    elif expected != stated:
+        yield f"{where}: the evidence gives {expected!r}, the record says {stated!r}"
+
+
+def _one_unit_apart(expected: str, stated: str) -> bool:
+    larger = max(Decimal(expected), Decimal(stated))
+    unit = Decimal(1).scaleb(larger.adjusted() - _DIGITS + 1)
+    return abs(Decimal(expected) - Decimal(stated)) <= unit

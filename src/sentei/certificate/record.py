@@ -1,0 +1,199 @@
+"""The two records that end a run: a certificate, or a refusal with its reasons."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from sentei.certificate.canonical import canonical_json, digest, parse_canonical
+from sentei.certificate.schema import DecimalText, Digest, Instant, read
+from sentei.errors import CertificateError
+from sentei.risk import Claim, Counts, Test
+
+FORMAT: Final = "sentei.certificate/1"
+
+DOES_NOT_SAY = (
+    "Nothing about any distribution other than the one that the calibration rows were drawn from.",
+    "Nothing about inputs that were chosen by an adversary.",
+    "Nothing about single predictions, or about subgroups of the rows.",
+    "Nothing about a runtime other than the one recorded here.",
+    "Nothing about the joint chance of a false claim over several runs that re-used these calibration rows, unless a "
+    "ledger counts those runs.",
+)
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """How the variant was found.
+
+    Attributes:
+        name: Always ``fixed-sequence``.
+        order_rule: ``pareto`` (front of estimated drop and cost on the selection split, safest first) or ``listed``.
+        cost: Name of the cost that orders and chooses.
+        order: The variants in the order fixed before the calibration rows were read.
+        order_digest: SHA-256 of that order's canonical JSON.
+        position: Index of the certified variant in the order; None in a refusal.
+        tests: The tests made, in order.
+    """
+
+    name: Literal["fixed-sequence"]
+    order_rule: Literal["pareto", "listed"]
+    cost: str
+    order: tuple[str, ...]
+    order_digest: Digest
+    position: int | None
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The smaller network: name, digest of its artifact, SHA-256 of the file that is served."""
+
+    name: str
+    digest: Digest
+    served_sha256: Digest
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The dense model: digest of its artifact, SHA-256 of its file as served."""
+
+    digest: Digest
+    served_sha256: Digest
+
+
+@dataclass(frozen=True)
+class Split:
+    """Number of rows, and SHA-256 over their content digests and labels in order."""
+
+    n_examples: int
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits by name, and the digest of the preprocessing."""
+
+    splits: Mapping[str, Split]
+    preprocessing_digest: Digest
+
+
+@dataclass(frozen=True)
+class Code:
+    """Version of sentei, and SHA-256 of its sources."""
+
+    version: str
+    sources_digest: Digest
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where the losses were computed: package versions, CPU flags, number of threads."""
+
+    packages: Mapping[str, str]
+    cpu: tuple[str, ...]
+    threads: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the selection split said of a variant: counts, estimate, rows needed for a pass four times in five."""
+
+    name: str
+    counts: Counts
+    estimate: DecimalText
+    rows_needed: int | None
+
+
+class Sealed:
+    """A record whose text ends with the digest of all the rest."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Every field as JSON values, without the digest."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]  # every subclass is a dataclass
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of every field."""
+        return digest(self.body)
+
+    def to_json(self) -> bytes:
+        """The record's only text."""
+        return canonical_json({**self.body, "digest": self.digest})
+
+
+@dataclass(frozen=True)
+class Certificate(Sealed):
+    """What was proven of one variant, and everything that it rests on.
+
+    Attributes:
+        upper_bound: Smallest tolerance that the counts prove; decimal text, rounded up.
+        p_value: Decimal text, rounded up.
+        family_digest: SHA-256 of the canonical JSON of all variants' specifications, made or not.
+        issued_at: UTC, such as ``2026-01-31T12:00:00Z``.
+    """
+
+    format: Literal["sentei.certificate/1"]
+    verdict: Literal["certified"]
+    claim: Claim
+    counts: Counts
+    p_value: DecimalText
+    upper_bound: DecimalText
+    procedure: Procedure
+    variant: Variant
+    dense: Dense
+    family_digest: Digest
+    data: Data
+    code: Code
+    runtime: Runtime
+    issued_at: Instant
+    does_not_say: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal(Sealed):
+    """Why nothing was certified: a result like any other.
+
+    Attributes:
+        reason: In plain words, with the numbers.
+        candidates: Every variant that was made, in the family's order.
+    """
+
+    format: Literal["sentei.certificate/1"]
+    verdict: Literal["refused"]
+    claim: Claim
+    reason: str
+    procedure: Procedure
+    candidates: tuple[Candidate, ...]
+    dense: Dense
+    family_digest: Digest
+    data: Data
+    code: Code
+    runtime: Runtime
+    issued_at: Instant
+
+
+def parse(text: bytes, where: str = "certificate") -> Certificate | Refusal:
+    """The record that a text holds.
+
+    Raises:
+        CertificateError: The text is not canonical, was altered (its digest does not fit), has an unknown format, or a
+            field is unknown, missing or of the wrong type; the message names the field.
+    """
+    value = parse_canonical(text, where)
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        received = value.get("format") if isinstance(value, dict) else type(value).__name__
+        raise CertificateError(
+            f"{where}.format: expected {FORMAT!r}, received {received!r}; a newer sentei may read it"
+        )
+    sealed = value.pop("digest", None)
+    if sealed != digest(value):
+        raise CertificateError(f"{where}.digest: the digest does not fit the text, so the record was altered")
+    kinds: dict[Any, type[Certificate | Refusal]] = {"certified": Certificate, "refused": Refusal}
+    verdict = value.get("verdict")
+    if not isinstance(verdict, str) or verdict not in kinds:
+        raise CertificateError(f"{where}.verdict: expected one of {sorted(kinds)}, received {verdict!r}")
+    record: Certificate | Refusal = read(kinds[verdict], value, where)
+    if record.to_json() != text:
+        raise CertificateError(f"{where}: a field is spelled in a way that sentei never writes; do not trust this text")
+    return record
