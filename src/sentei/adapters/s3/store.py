@@ -123,7 +123,7 @@ class S3:
         return Stored(address, found["ContentLength"], found["ETag"], _sha256_of(found))
 
     def objects(self, folder: Address) -> Iterator[Stored]:
-        """Every object under a prefix, ordered by key; the empty marks that some tools leave for folders are passed over."""
+        """Every object under a prefix, ordered by key, without the empty marks that some tools leave for folders."""
         with asking("list", folder, self.endpoint):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.key)
             for page in pages:

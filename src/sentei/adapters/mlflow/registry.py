@@ -1,0 +1,244 @@
+"""A certified bundle -> one model version, with its aliases."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from sentei.adapters.mlflow.connection import asking, connect
+from sentei.adapters.mlflow.promotion import PROMOTE, Standing, promotes
+from sentei.adapters.mlflow.served import MODEL, describe, verify_stored
+from sentei.certificate.canonical import parse_canonical
+from sentei.errors import ArtifactError, CertificateError
+from sentei.steps.layout import CERTIFICATE, Artifact, reading
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
+
+CERTIFIED = "certified"
+CHAMPION = "champion"
+_KIND = "bundle"
+_ONNX = f"model/{MODEL}"
+_NAME = re.compile(r"[\w. -]{1,200}")
+_SHA256 = "certificate_sha256"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How versions are promoted.
+
+    Attributes:
+        promote: When the alias ``champion`` moves: ``cheaper`` (a strictly lower cost under a claim at least as strict
+            about the same dense model), ``certified`` (every newly certified version) or ``never``.
+    """
+
+    promote: str = "cheaper"
+
+    def __post_init__(self) -> None:
+        if self.promote not in PROMOTE:
+            raise ValueError(f"expected promote among {PROMOTE}, received {self.promote!r}")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where the bundle stands in the registry.
+
+    Attributes:
+        name: Name of the registered model.
+        version: Number of its version.
+        aliases: The aliases that stand at this version now.
+        moved_champion: Whether ``champion`` stands at this version now.
+        reason: Why it does, or does not.
+    """
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    moved_champion: bool
+    reason: str
+
+    def facts(self) -> dict[str, str]:
+        """The same as texts by name, for a summary."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "aliases": ", ".join(self.aliases),
+            "moved_champion": "true" if self.moved_champion else "false",
+            "promotion": self.reason,
+        }
+
+
+def register(bundle: Path, parent: str, settings: Settings | None = None) -> Registered:
+    """The model version that holds this bundle, with its aliases moved where they belong.
+
+    Args:
+        bundle: A sealed folder of kind ``bundle`` whose certificate was verified: ``certificate.json``,
+            ``model/model.onnx`` and whatever else is released. Its manifest's facts are ``name``, ``claim`` (``kind``,
+            ``tolerance``, ``delta``), ``n``, ``cost`` (``name``, ``value``), ``certificate_sha256``, ``dense_digest``
+            and ``description`` (markdown).
+        parent: Id of the run that the version comes from.
+        settings: How versions are promoted.
+
+    Raises:
+        ArtifactError: The bundle is not what its manifest says.
+        CertificateError: The certificate does not say that the model is certified.
+        ServiceError: MLflow refused or could not be reached; call again to go on where this ended.
+
+    Guarantee:
+        However often it is repeated, and wherever it was killed, there is one version for one certificate, whose
+        ``model.onnx`` is byte for byte the certified one; and ``champion`` never moves to anything but such a version.
+    """
+    artifact = reading(bundle, _KIND)
+    standing = _standing(artifact)
+    client = connect()
+    with asking(f"register {artifact.facts['name']} from run {parent}"):
+        version = _version(client, artifact, standing, client.get_run(parent))
+        _move_certified(client, version)
+        moved, reason = _move_champion(client, version, standing, (settings or Settings()).promote)
+        current = client.get_model_version(version.name, version.version)
+    return Registered(current.name, str(current.version), tuple(sorted(current.aliases)), moved, reason)
+
+
+def _standing(artifact: Artifact) -> Standing:
+    facts, place = artifact.facts, artifact.path
+    try:
+        claim, cost = facts["claim"], facts["cost"]
+        standing = Standing(
+            str(facts[_SHA256]), claim["kind"], claim["tolerance"], claim["delta"], str(facts["n"]), cost["name"],
+            cost["value"], facts["dense_digest"],
+        )  # fmt: skip
+        Standing.of(standing.tags())
+        usable = _NAME.fullmatch(facts["name"]) and isinstance(facts["description"], str)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{place}: the facts of the bundle's manifest cannot be used ({error!r}); build it again"
+        ) from error
+    if not usable:
+        raise ArtifactError(f"{place}: expected a model's name of letters, digits, ' _.-', received {facts['name']!r}")
+    _check_certificate(artifact, standing.certificate_sha256)
+    return standing
+
+
+def _check_certificate(artifact: Artifact, sha256: str) -> None:
+    path = artifact.file(CERTIFICATE)
+    artifact.file(_ONNX)
+    if artifact.files[CERTIFICATE] != sha256:
+        raise ArtifactError(
+            f"{path}: the bundle's facts name another certificate ({sha256[:12]}); build the bundle again"
+        )
+    record = parse_canonical(path.read_bytes(), str(path))
+    verdict = record.get("verdict") if isinstance(record, dict) else None
+    if verdict != CERTIFIED:
+        raise CertificateError(
+            f"{path}: expected the verdict 'certified', received {verdict!r}; nothing was registered"
+        )
+
+
+def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "ModelVersion":
+    found = _versions(client, artifact.facts["name"], standing)
+    if not found:
+        model = _logged_model(client, artifact, standing, run)
+        _create_version(client, artifact.facts, standing, run, model.model_id)
+        found = _versions(client, artifact.facts["name"], standing)
+    for extra in found[1:]:
+        # Two processes registered the same certificate at once: the first number counts for both.
+        client.delete_model_version(extra.name, extra.version)
+    return found[0]
+
+
+def _versions(client: "MlflowClient", name: str, standing: Standing) -> list["ModelVersion"]:
+    found, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        found += [one for one in page if one.tags.get(_SHA256) == standing.certificate_sha256]
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda one: int(one.version))
+
+
+def _create_version(
+    client: "MlflowClient", facts: Mapping[str, Any], standing: Standing, run: "Run", model_id: str
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(facts["name"])
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    client.create_model_version(
+        facts["name"],
+        source=f"models:/{model_id}",
+        run_id=run.info.run_id,
+        tags=standing.tags(),
+        description=facts["description"],
+        model_id=model_id,
+    )
+
+
+def _logged_model(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "LoggedModel":
+    from mlflow.entities import LoggedModelOutput
+
+    model = _found_model(client, standing, run) or client.create_logged_model(
+        run.info.experiment_id, name=CERTIFIED, source_run_id=run.info.run_id, tags=standing.tags(), model_type="onnx"
+    )
+    if str(model.status) != "READY":
+        _upload(client, artifact, model.model_id, run.info.run_id)
+        client.finalize_logged_model(model.model_id, "READY")
+    linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+    if model.model_id not in linked:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
+    return model
+
+
+def _found_model(client: "MlflowClient", standing: Standing, run: "Run") -> "LoggedModel | None":
+    # One that a killed process left unfinished is filled again: it has the same name for the same bytes.
+    found = client.search_logged_models(
+        [run.info.experiment_id],
+        f"source_run_id = '{run.info.run_id}' AND tags.{_SHA256} = '{standing.certificate_sha256}'",
+        order_by=[{"field_name": "creation_time", "ascending": True}],
+    )
+    return found[0] if found else None
+
+
+def _upload(client: "MlflowClient", artifact: Artifact, model_id: str, run_id: str) -> None:
+    """READY means: these files are there, and the ones that matter were read back and compared."""
+    client.log_model_artifacts(model_id, str(artifact.path), "bundle")
+    client.log_model_artifact(model_id, str(artifact.file(_ONNX)))
+    with TemporaryDirectory() as folder:
+        for name, text in describe(artifact.file(_ONNX), model_id, run_id).items():
+            (Path(folder) / name).write_text(text)
+        client.log_model_artifacts(model_id, folder)
+    expected = {MODEL: artifact.files[_ONNX], f"bundle/{CERTIFICATE}": artifact.files[CERTIFICATE]}
+    with TemporaryDirectory() as folder:
+        verify_stored(client, model_id, expected, Path(folder))
+
+
+def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
+    version = client.get_registered_model(name).aliases.get(alias)
+    return client.get_model_version(name, version) if version is not None else None
+
+
+def _move_certified(client: "MlflowClient", version: "ModelVersion") -> None:
+    current = _at(client, version.name, CERTIFIED)
+    # A late repetition of an old registration leaves the newer one in its place.
+    if current is None or int(current.version) < int(version.version):
+        client.set_registered_model_alias(version.name, CERTIFIED, version.version)
+
+
+def _move_champion(
+    client: "MlflowClient", version: "ModelVersion", standing: Standing, promote: str
+) -> tuple[bool, str]:
+    champion = _at(client, version.name, CHAMPION)
+    if champion is not None and champion.version == version.version:
+        return True, "this version is the champion"
+    if champion is not None and promote == "certified" and int(champion.version) > int(version.version):
+        return False, f"the champion, version {champion.version}, was registered later"
+    moves, reason = promotes(standing, champion.tags if champion else None, promote)
+    if moves:
+        client.set_registered_model_alias(version.name, CHAMPION, version.version)
+    return moves, reason
