@@ -4,25 +4,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sentei.adapters.mlflow.connection import asking, connect
+from sentei.adapters.mlflow.logged import ONNX, log_model
 from sentei.adapters.mlflow.promotion import PROMOTE, Standing, promotes
-from sentei.adapters.mlflow.served import MODEL, describe, verify_stored
 from sentei.certificate.canonical import parse_canonical
 from sentei.errors import ArtifactError, CertificateError
 from sentei.steps.layout import CERTIFICATE, Artifact, reading
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
 CERTIFIED = "certified"
 CHAMPION = "champion"
 _KIND = "bundle"
-_ONNX = f"model/{MODEL}"
 _NAME = re.compile(r"[\w. -]{1,200}")
 _SHA256 = "certificate_sha256"
 
@@ -125,7 +123,7 @@ def _standing(artifact: Artifact) -> Standing:
 
 def _check_certificate(artifact: Artifact, sha256: str) -> None:
     path = artifact.file(CERTIFICATE)
-    artifact.file(_ONNX)
+    artifact.file(ONNX)
     if artifact.files[CERTIFICATE] != sha256:
         raise ArtifactError(
             f"{path}: the bundle's facts name another certificate ({sha256[:12]}); build the bundle again"
@@ -141,8 +139,7 @@ def _check_certificate(artifact: Artifact, sha256: str) -> None:
 def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "ModelVersion":
     found = _versions(client, artifact.facts["name"], standing)
     if not found:
-        model = _logged_model(client, artifact, standing, run)
-        _create_version(client, artifact.facts, standing, run, model.model_id)
+        _create_version(client, artifact.facts, standing, run, log_model(client, artifact, standing, run))
         found = _versions(client, artifact.facts["name"], standing)
     for extra in found[1:]:
         # Two processes registered the same certificate at once: the first number counts for both.
@@ -178,44 +175,6 @@ def _create_version(
         description=facts["description"],
         model_id=model_id,
     )
-
-
-def _logged_model(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "LoggedModel":
-    from mlflow.entities import LoggedModelOutput
-
-    model = _found_model(client, standing, run) or client.create_logged_model(
-        run.info.experiment_id, name=CERTIFIED, source_run_id=run.info.run_id, tags=standing.tags(), model_type="onnx"
-    )
-    if str(model.status) != "READY":
-        _upload(client, artifact, model.model_id, run.info.run_id)
-        client.finalize_logged_model(model.model_id, "READY")
-    linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
-    if model.model_id not in linked:
-        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
-    return model
-
-
-def _found_model(client: "MlflowClient", standing: Standing, run: "Run") -> "LoggedModel | None":
-    # One that a killed process left unfinished is filled again: it has the same name for the same bytes.
-    found = client.search_logged_models(
-        [run.info.experiment_id],
-        f"source_run_id = '{run.info.run_id}' AND tags.{_SHA256} = '{standing.certificate_sha256}'",
-        order_by=[{"field_name": "creation_time", "ascending": True}],
-    )
-    return found[0] if found else None
-
-
-def _upload(client: "MlflowClient", artifact: Artifact, model_id: str, run_id: str) -> None:
-    """READY means: these files are there, and the ones that matter were read back and compared."""
-    client.log_model_artifacts(model_id, str(artifact.path), "bundle")
-    client.log_model_artifact(model_id, str(artifact.file(_ONNX)))
-    with TemporaryDirectory() as folder:
-        for name, text in describe(artifact.file(_ONNX), model_id, run_id).items():
-            (Path(folder) / name).write_text(text)
-        client.log_model_artifacts(model_id, folder)
-    expected = {MODEL: artifact.files[_ONNX], f"bundle/{CERTIFICATE}": artifact.files[CERTIFICATE]}
-    with TemporaryDirectory() as folder:
-        verify_stored(client, model_id, expected, Path(folder))
 
 
 def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":

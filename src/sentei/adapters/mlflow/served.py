@@ -1,19 +1,15 @@
-"""The certified bytes as a logged model that MLflow can serve.
+"""The description that makes the certified bytes a model which MLflow can serve.
 
 The ONNX flavour's own ``log_model`` writes the network anew, and the certificate is about these bytes and no others.
-So the flavour's description is written here, and the file beside it is the certified one.
+So the flavour's description is written here, to stand beside the certified file.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentei.adapters.mlflow.connection import asking, tracking_uri
-from sentei.certificate.canonical import canonical_json, sha256_hex
-from sentei.errors import ModelError, ServiceError
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from sentei.certificate.canonical import canonical_json
+from sentei.errors import ModelError
 
 MODEL = "model.onnx"
 _NEEDS = {"mlflow": "mlflow-skinny", "numpy": "numpy", "onnx": "onnx", "onnxruntime": "onnxruntime", "pandas": "pandas"}
@@ -42,32 +38,6 @@ def describe(onnx_file: Path, model_id: str, run_id: str) -> dict[str, str]:
         "python_env.yaml": yaml.safe_dump(python, sort_keys=False),
         "conda.yaml": yaml.safe_dump(conda, sort_keys=False),
     }
-
-
-def verify_stored(client: "MlflowClient", model_id: str, expected: dict[str, str], into: Path) -> None:
-    """Read files of a logged model back and compare them with what they should be.
-
-    Args:
-        client: The client.
-        model_id: Id of the logged model.
-        expected: SHA-256 by the file's path in the logged model.
-        into: An empty folder for the copies.
-
-    Raises:
-        ServiceError: MLflow keeps other bytes than were given to it.
-    """
-    from mlflow.artifacts import download_artifacts
-
-    root = client.get_logged_model(model_id).artifact_location
-    for name, sha256 in expected.items():
-        with asking(f"read {name} of logged model {model_id} back"):
-            copy = download_artifacts(f"{root}/{name}", dst_path=str(into), tracking_uri=tracking_uri())
-            received = sha256_hex(Path(copy).read_bytes())
-        if received != sha256:
-            raise ServiceError(
-                f"logged model {model_id}: expected {name} with SHA-256 {sha256[:12]}, received {received[:12]} from "
-                "MLflow's artifact store; nothing was registered: check that store, then register again"
-            )
 
 
 def _mlmodel(onnx_file: Path, model_id: str, run_id: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def cached_download(uri: str, cache_dir: Path, s3: S3 | None = None) -> Path:
     found = _listed(s3, address)
     root = address.key if address.is_folder else address.key.removesuffix(address.name)
     version = digest([[str(one.address), one.size, one.etag] for one in found])
-    place = cache_dir / "s3" / address.bucket / version[:32]
+    place = cache_dir / address.bucket / version[:32]
     if not place.exists():
         _fetch_all(s3, found, root, place)
     return place if address.is_folder else place / address.name
