@@ -9,7 +9,7 @@ from pathlib import Path
 from sentei.errors import DataError
 from sentei.sources import fashion_mnist
 
-COMMAND_S = 180
+COMMAND_S = 120
 # A closed network shall fail soon, not after apt's own patience.
 IMPATIENT = ("-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10")
 
@@ -35,10 +35,13 @@ def _download(folder: Path, package: str) -> Path:
     """The package's file, by the machine's own package lists or, where these are missing, by fresh ones of our own."""
     try:
         _run(["apt-get", *IMPATIENT, "download", package], folder)
-    except DataError:
+    except DataError as first:
         own = [*IMPATIENT, *_own_lists(folder)]
-        _run(["apt-get", *own, "update"], folder)
-        _run(["apt-get", *own, "download", package], folder)
+        try:
+            _run(["apt-get", *own, "update"], folder)
+            _run(["apt-get", *own, "download", package], folder)
+        except DataError as second:
+            raise DataError(f"by the machine's package lists: {first}; by fresh ones: {second}") from second
     found = sorted(folder.glob("*.deb"))
     if not found:
         raise DataError(f"apt-get download {package} left no package behind")
