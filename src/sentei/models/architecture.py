@@ -1,0 +1,119 @@
+"""An architecture as data: what has to be known to build a network again, before any weight."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Self
+
+from sentei.errors import ModelError
+
+NAMES = (
+    "mlp",
+    "lenet-300-100",
+    "lenet-5",
+    "resnet-20",
+    "torchvision/resnet18",
+    "torchvision/mobilenet_v2",
+    "torchvision/vgg16_bn",
+)
+_FIELDS = ("name", "factory", "kwargs", "input_shape", "n_classes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A network before it has weights; it survives JSON unchanged.
+
+    Attributes:
+        input_shape: One row without the batch: ``(channels, height, width)`` or ``(n_features,)``.
+        n_classes: Length of a row of logits; at least 2.
+        name: One of ``NAMES``; empty when a factory builds the network.
+        factory: ``package.module:function`` of the user's own network; empty when a name is given.
+        kwargs: JSON values handed to the builder.
+
+    Raises:
+        ModelError: Not exactly one of name and factory, an unknown name, or a shape that no row can have.
+
+    Example:
+        >>> lenet = Architecture(name="lenet-300-100", input_shape=(1, 28, 28), n_classes=10)
+        >>> Architecture.from_dict(lenet.to_dict()) == lenet
+        True
+    """
+
+    input_shape: tuple[int, ...]
+    n_classes: int
+    name: str = ""
+    factory: str = ""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input_shape", tuple(self.input_shape))
+        object.__setattr__(self, "kwargs", dict(self.kwargs))
+        if bool(self.name) == bool(self.factory):
+            raise ModelError(
+                f"an architecture has a name or a factory, received name {self.name!r} and factory {self.factory!r}; "
+                "give exactly one of them"
+            )
+        if self.name and self.name not in NAMES:
+            raise ModelError(f"no architecture is called {self.name!r}; {nearest(self.name, NAMES)}")
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
+            raise ModelError(
+                f"input_shape is (channels, height, width) or (n_features,), received {self.input_shape}; "
+                "describe one row without the batch"
+            )
+        if self.n_classes < 2:
+            raise ModelError(f"n_classes is at least 2, received {self.n_classes}; a classifier tells classes apart")
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers in one row."""
+        return math.prod(self.input_shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The architecture as JSON values, every field present."""
+        return {
+            "name": self.name,
+            "factory": self.factory,
+            "kwargs": dict(self.kwargs),
+            "input_shape": list(self.input_shape),
+            "n_classes": self.n_classes,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """The architecture that `to_dict` wrote.
+
+        Args:
+            record: Exactly the fields that `to_dict` writes.
+
+        Returns:
+            An equal architecture.
+
+        Raises:
+            ModelError: A field is missing or unknown, or its value does not fit.
+        """
+        if set(record) != set(_FIELDS):
+            raise ModelError(f"an architecture has the fields {sorted(_FIELDS)}, received {sorted(record)}")
+        return cls(**{**record, "input_shape": tuple(record["input_shape"])})
+
+
+def nearest(name: str, known: tuple[str, ...]) -> str:
+    """Advice for a mistyped name: the closest known one, and all of them.
+
+    Args:
+        name: What was asked for.
+        known: What there is.
+
+    Returns:
+        The second half of an error message.
+
+    Example:
+        >>> nearest("lenet5", ("mlp", "lenet-5"))
+        "did you mean 'lenet-5'? Known: lenet-5, mlp"
+    """
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Known: {', '.join(sorted(known))}"

@@ -1,0 +1,141 @@
+"""The inside of a training: its steps and its epochs."""
+
+from collections.abc import Iterator, Mapping
+from math import ceil
+
+import torch
+from torch import nn
+
+from sentei.data.preprocessing import Preprocessing
+from sentei.data.table import Examples
+from sentei.errors import ModelError
+from sentei.models.augmentation import augment
+from sentei.models.device import computes_bfloat16, mixed_seed
+from sentei.models.distillation import distillation_loss
+from sentei.models.holdout import BestEpoch, carve, judge
+from sentei.models.optimizers import make_optimizer
+from sentei.models.pruned import KeptZero
+from sentei.models.ranks import Ranks
+from sentei.models.rows import Rows, layout_of, near_equal_batches
+from sentei.models.schedule import rate_factor
+from sentei.models.settings import TrainSettings
+from sentei.models.state import EpochRecord
+from sentei.models.teaching import Teaching
+
+
+class Loop:
+    """One training between its first and its last epoch; `sentei.models.train` is the way in.
+
+    Attributes:
+        records: One for each epoch that has run.
+        best: The best epoch so far, if rows are held out.
+        step: Optimiser steps that are done.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        examples: Examples,
+        preprocessing: Preprocessing,
+        settings: TrainSettings,
+        seed: int,
+        ranks: Ranks,
+        masks: Mapping[str, torch.Tensor],
+        teacher: nn.Module | None,
+    ) -> None:
+        if settings.augment != "none" and examples.inputs.ndim != 4:
+            raise ModelError(
+                f"augment {settings.augment!r} takes images, received rows of shape {examples.inputs.shape[1:]}; "
+                "set augment to 'none'"
+            )
+        self.settings, self.seed, self.ranks = settings, seed, ranks
+        layout = layout_of(model, examples.inputs.ndim)
+        self.model = model.to(device=ranks.device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub forgets this pair
+        self.rows = Rows(examples.inputs, preprocessing, ranks.device, layout)
+        self.labels = torch.from_numpy(examples.labels).to(ranks.device)
+        self.train_rows, self.held_out = carve(len(examples), settings.holdout, mixed_seed(seed, "holdout"))
+        self.zero = KeptZero(self.model, masks)
+        self.optimizer = make_optimizer(self.model, settings)
+        self.teaching = Teaching(teacher, settings, self.rows, ranks.device)
+        self.bfloat16 = computes_bfloat16(settings.precision, model, ranks.device)
+        self.records: list[EpochRecord] = []
+        self.best = BestEpoch()
+        self.step = 0
+        self.batch_size = max(1, settings.batch_size // ranks.n_ranks)
+        self.steps_per_epoch = ceil(len(self.train_rows) // ranks.n_ranks / self.batch_size)
+        self.wrapped = ranks.wrap(self.model)
+
+    def remaining(self) -> Iterator[int]:
+        """The epochs still to run, counted from 1, until the last one or until patience ends."""
+        while len(self.records) < self.settings.epochs and not self.stopped_early:
+            yield len(self.records) + 1
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether patience has ended before the last epoch."""
+        return 0 < self.settings.patience <= self.best.n_since and len(self.records) < self.settings.epochs
+
+    def run_epoch(self, epoch: int) -> None:
+        """One pass over the rows in the order of (seed, epoch), and a look at the held-out rows.
+
+        Args:
+            epoch: Counted from 1.
+
+        Raises:
+            ModelError: The loss is no longer a number.
+        """
+        torch.manual_seed(mixed_seed(self.seed, "epoch", epoch))
+        order = self.ranks.share(self.train_rows[torch.randperm(len(self.train_rows))])
+        torch.manual_seed(mixed_seed(self.seed, "epoch", epoch, "rank", self.ranks.rank))
+        self.wrapped.train()
+        total = torch.zeros((), device=self.ranks.device)
+        for batch in near_equal_batches(order.to(self.ranks.device), self.batch_size):
+            total += self._take_step(batch) * len(batch)
+        self._record(epoch, float(self.ranks.mean(total)) / len(order))
+
+    def _take_step(self, batch: torch.Tensor) -> torch.Tensor:
+        """One step down the gradient; the loss stays on the device so that nothing waits for it."""
+        self._set_rate()
+        loss = self._loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.zero.gradients()
+        self.optimizer.step()
+        self.zero.weights()
+        self.step += 1
+        return loss.detach()
+
+    def _set_rate(self) -> None:
+        n_steps = self.settings.epochs * self.steps_per_epoch
+        n_warmup = min(n_steps - 1, round(self.settings.warmup_epochs * self.steps_per_epoch))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * rate_factor(self.step, n_steps, n_warmup)
+
+    def _loss(self, batch: torch.Tensor) -> torch.Tensor:
+        inputs = augment(self.rows.at(batch), self.settings.augment)
+        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.bfloat16):
+            student = self.wrapped(inputs)
+            teacher = self.teaching.opinion(batch, inputs)
+        return distillation_loss(
+            student,
+            self.labels[batch],
+            teacher,
+            weight=self.settings.distil,
+            temperature=self.settings.temperature,
+            label_smoothing=self.settings.label_smoothing,
+        )
+
+    def _record(self, epoch: int, loss: float) -> None:
+        """Closes an epoch: all ranks agree on the buffers and on what the held-out rows say."""
+        self.ranks.agree(list(self.model.buffers()))
+        if not torch.isfinite(torch.tensor(loss)):
+            raise ModelError(f"training diverged: the loss of epoch {epoch} is {loss}; lower learning_rate")
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        if not len(self.held_out):
+            self.records.append(EpochRecord(epoch, loss, rate))
+            return
+        verdict = judge(self.model, self.rows, self.labels, self.held_out.to(self.ranks.device))
+        self.ranks.agree([verdict])
+        error, held_out_loss = verdict.tolist()
+        self.records.append(EpochRecord(epoch, loss, rate, held_out_loss, error))
+        self.best.see(epoch, self.records[-1].verdict, self.model)

@@ -1,0 +1,96 @@
+"""Rows of a data set as tensors, preprocessed once when they fit into memory."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from sentei.data.preprocessing import Preprocessing
+
+FITS = 2 << 30
+"""Bytes of preprocessed rows that are kept in memory; more are preprocessed batch by batch."""
+
+
+class Rows:
+    """Preprocessed rows by their index.
+
+    Args:
+        inputs: Raw rows, ``(n, ...)``.
+        preprocessing: From raw rows to float32.
+        device: Where the tensors shall be.
+        layout: Memory format of the tensors that `at` gives; channels-last for images if asked.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        layout: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self._inputs, self._preprocessing = inputs, preprocessing
+        self._device, self._layout = device, layout
+        self._ready = self._tensor(inputs) if inputs.size * 4 <= FITS else None
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def at(self, indices: torch.Tensor) -> torch.Tensor:
+        """The rows with these indices, in this order; float32.
+
+        Args:
+            indices: ``(n,)`` int64 on the device of the rows.
+
+        Returns:
+            ``(n, ...)`` on the device of the rows.
+        """
+        if self._ready is None:
+            return self._tensor(self._inputs[indices.cpu().numpy()])
+        return self._ready[indices].contiguous(memory_format=self._layout)
+
+    def _tensor(self, inputs: np.ndarray) -> torch.Tensor:
+        rows = torch.from_numpy(self._preprocessing.apply(inputs)).to(self._device)
+        return rows.contiguous(memory_format=self._layout)
+
+
+def layout_of(model: nn.Module, n_dimensions: int) -> torch.memory_format:
+    """The memory format that suits the network: channels-last for convolutions over images.
+
+    Args:
+        model: The network.
+        n_dimensions: Of a batch of its rows.
+
+    Returns:
+        A memory format for the rows and the weights.
+    """
+    if n_dimensions == 4 and has_convolutions(model):
+        return torch.channels_last
+    return torch.contiguous_format
+
+
+def has_convolutions(model: nn.Module) -> bool:
+    """Whether the network convolves anything.
+
+    Args:
+        model: The network.
+
+    Returns:
+        True if any of its layers is a two-dimensional convolution.
+    """
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+
+
+def near_equal_batches(order: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, ...]:
+    """The order cut into batches whose sizes differ by one at most, so that no batch is tiny.
+
+    Args:
+        order: ``(n,)`` indices; at least one.
+        batch_size: The largest batch; at least 1.
+
+    Returns:
+        ``ceil(n / batch_size)`` batches.
+
+    Example:
+        >>> [len(batch) for batch in near_equal_batches(torch.arange(10), batch_size=4)]
+        [4, 3, 3]
+    """
+    return torch.tensor_split(order, -(-len(order) // batch_size))
