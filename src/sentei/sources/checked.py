@@ -7,8 +7,8 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from gzip import GzipFile
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from sentei.errors import DataError
 
@@ -31,7 +31,7 @@ def check_folder(folder: Path, md5: Mapping[str, str]) -> str | None:
         if not plain.is_file() and not packed.is_file():
             return f"holds neither {name} nor {name}.gz"
         try:
-            received = _md5(plain.open("rb") if plain.is_file() else _unpacking(packed.open("rb")))
+            received = _md5(plain.open("rb") if plain.is_file() else GzipFile(packed))
         except (OSError, EOFError, zlib.error) as error:
             return f"{name} is damaged ({error})"
         if received != expected:
@@ -49,7 +49,7 @@ def check_packed(files: Mapping[str, bytes], md5: Mapping[str, str]) -> None:
         if name not in files:
             raise DataError(f"{name} is missing")
         try:
-            received = _md5(_unpacking(io.BytesIO(files[name])))
+            received = _md5(GzipFile(fileobj=io.BytesIO(files[name])))
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{name} is damaged ({error})") from error
         if received != expected:
@@ -92,11 +92,7 @@ def _put(path: Path, data: bytes) -> None:
         os.close(directory)
 
 
-def _unpacking(file: BinaryIO) -> BinaryIO:
-    return GzipFile(fileobj=file)  # type: ignore[return-value]  # a GzipFile reads as a binary file does
-
-
-def _md5(file: BinaryIO) -> str:
+def _md5(file: BufferedIOBase) -> str:
     found, n_bytes = hashlib.md5(usedforsecurity=False), 0
     with file:
         while part := file.read(1 << 20):

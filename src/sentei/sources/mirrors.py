@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
 from typing import IO
+from urllib.error import HTTPError
 
 from sentei.errors import DataError
 from sentei.sources import fashion_mnist
@@ -90,5 +91,8 @@ def _opened(url: str, answer_s: float) -> IO[bytes]:
 def _open(url: str, answer_s: float, answers: "queue.Queue[IO[bytes] | Exception]") -> None:
     try:
         answers.put(urllib.request.urlopen(url, timeout=answer_s))
+    except HTTPError as error:
+        error.close()  # it carries the answer's connection
+        answers.put(error)
     except Exception as error:  # passed on to whoever waits
         answers.put(error)

@@ -42,7 +42,12 @@ def read_npz(path: Path) -> Table:
         inputs.append(_inputs(_one(arrays, TEST_INPUTS, path), path))
         labels.append(_one(arrays, TEST_LABELS, path))
     for some, others in zip(inputs, labels, strict=True):
-        if others.shape != (len(some),) or some.shape[1:] != inputs[0].shape[1:] or some.dtype != inputs[0].dtype:
+        if (
+            others.shape != some.shape[:1]
+            or some.ndim < 2
+            or some.shape[1:] != inputs[0].shape[1:]
+            or some.dtype != inputs[0].dtype
+        ):
             raise DataError(
                 f"{path}: expected labels (n,) beside inputs (n, ...), and the same rows in both parts; received "
                 f"inputs {some.dtype} {some.shape} and labels {others.shape}"
@@ -54,9 +59,10 @@ def read_npz(path: Path) -> Table:
 
 def _arrays(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             known = {*INPUTS, *LABELS, *TEST_INPUTS, *TEST_LABELS, CLASS_NAMES}
-            return {name: archive[name] for name in archive.files if name in known}
+            return {name: np.asarray(archive[name]) for name in archive.files if name in known}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
         raise DataError(
             f"{path}: expected a .npz archive of plain arrays, could not read it ({error}); write it with numpy.savez"
