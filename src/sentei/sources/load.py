@@ -33,7 +33,8 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
             ``uri`` (idx, images, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images), ``factory`` as
             "package.module:function" and ``kwargs`` (factory). ``limit`` keeps at most so many rows of each part, own
             test part or not: the first ones, in the order in which the source holds them, which depends on no seed.
-            ``splits`` and ``duplicates`` are passed over; entries that are None or empty count as absent.
+            ``splits`` and ``duplicates`` are passed over; entries that are None or empty count as absent. Fashion-MNIST
+            is fetched if this machine does not have it.
         data_dir: Where data sets are kept; SENTEI_DATA_DIR or the user's cache when absent.
         open_uri: Brings an ``s3://`` address to this machine and returns the local path.
 
