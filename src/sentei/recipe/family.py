@@ -37,11 +37,13 @@ class Variant(Section):
 class Grid(Section):
     """Every combination of these choices is one variant."""
 
-    criterion: Annotated[list[Criterion], Field(min_length=1)] = ["magnitude-l1"]
-    granularity: Annotated[list[Granularity], Field(min_length=1)] = ["weight"]
-    allocation: Annotated[list[Allocation], Field(min_length=1)] = ["global"]
-    sparsity: Annotated[list[Share], Field(min_length=1)] = Field(description="shares of the prunable weights that leave")
-    finetune: Annotated[list[Epochs], Field(min_length=1)] = [0]
+    criterion: Annotated[list[Criterion], Field(min_length=1)] = Field(["magnitude-l1"])
+    granularity: Annotated[list[Granularity], Field(min_length=1)] = Field(["weight"])
+    allocation: Annotated[list[Allocation], Field(min_length=1)] = Field(["global"])
+    sparsity: Annotated[list[Share], Field(min_length=1)] = Field(
+        description="shares of the prunable weights that leave"
+    )
+    finetune: Annotated[list[Epochs], Field(min_length=1)] = Field([0], description="epochs of recovery")
 
     def __iter__(self) -> Iterator[Variant]:  # type: ignore[override]  # iterating over variants, not over fields
         for c, g, a, f, s in product(self.criterion, self.granularity, self.allocation, self.finetune, self.sparsity):
@@ -63,7 +65,9 @@ class Family(Section):
             raise PydanticCustomError("family", "expected at least one variant, in variants or in grid")
         twice = sorted(name for name, n in names.items() if n > 1)
         if twice:
-            raise PydanticCustomError("family", "the family holds {names} more than once", {"names": ", ".join(twice[:3])})
+            raise PydanticCustomError(
+                "family", "the family holds {names} more than once", {"names": ", ".join(twice[:3])}
+            )
         return grid
 
     def members(self) -> tuple[Variant, ...]:

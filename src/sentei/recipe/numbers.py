@@ -44,7 +44,10 @@ def _within(low: str, high: str, *, open_low: bool, open_high: bool) -> Any:
             raise PydanticCustomError("range", "expected a number {range}", {"range": range_text})
         return text
 
-    keys = {"exclusiveMinimum" if open_low else "minimum": float(low), "exclusiveMaximum" if open_high else "maximum": float(high)}
+    keys = {
+        "exclusiveMinimum" if open_low else "minimum": float(low),
+        "exclusiveMaximum" if open_high else "maximum": float(high),
+    }
     return Annotated[str, BeforeValidator(check), WithJsonSchema({"type": "number", **keys})]
 
 

@@ -12,7 +12,13 @@ from sentei.recipe.section import Section
 
 Count = Annotated[int, Field(ge=1)]
 Architectures = Literal[
-    "mlp", "lenet-300-100", "lenet-5", "resnet-20", "torchvision/resnet18", "torchvision/mobilenet_v2", "torchvision/vgg16_bn"
+    "mlp",
+    "lenet-300-100",
+    "lenet-5",
+    "resnet-20",
+    "torchvision/resnet18",
+    "torchvision/mobilenet_v2",
+    "torchvision/vgg16_bn",
 ]
 
 
@@ -23,20 +29,28 @@ class Splits(Section):
     scoring: Count = Field(description="rows for importance scores and BatchNorm re-estimation")
     selection: Count = Field(description="rows that order the variants")
     calibration: Count = Field(description="rows that carry the claim, and nothing else")
-    test: Count | Literal["own"] = Field("own", description="rows of the final report; 'own' is the data set's test part")
+    test: Count | Literal["own"] = Field(
+        "own", description="rows of the final report; 'own' is the data set's test part"
+    )
 
 
 class Data(Section):
     """Where the examples come from."""
 
-    source: Literal["fashion-mnist", "digits", "idx", "images", "npz", "factory"] = Field(description="kind of data set")
+    source: Literal["fashion-mnist", "digits", "idx", "images", "npz", "factory"] = Field(
+        description="kind of data set"
+    )
     path: str | None = Field(None, description="folder or file of an idx, images or npz source; may be s3://bucket/key")
-    size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(None, description="[height, width] of images")
+    size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[height, width] of images"
+    )
     channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour images")
     factory: str | None = Field(None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows")
     kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the factory")
     limit: Count | None = Field(None, description="use only the first rows of each part")
-    duplicates: Literal["refuse", "drop"] = Field("refuse", description="exact duplicates across splits: an error, or dropped")
+    duplicates: Literal["refuse", "drop"] = Field(
+        "refuse", description="exact duplicates across splits: an error, or dropped"
+    )
     splits: Splits
 
     @field_validator("path")
@@ -118,7 +132,9 @@ class Claim(Section):
     epsilon: Share | None = Field(None, description="largest accuracy drop against the dense model (accuracy_drop)")
     alpha: Probability | None = Field(None, description="largest error rate (risk)")
     delta: Probability = Field("0.05", description="largest probability of a false claim")
-    gamma: Probability = Field("0.002", description="part of delta spent on the unknown rate of disagreement (accuracy_drop)")
+    gamma: Probability = Field(
+        "0.002", description="part of delta spent on the unknown rate of disagreement (accuracy_drop)"
+    )
 
     @field_validator("epsilon", "alpha")
     @classmethod
@@ -148,8 +164,12 @@ class Claim(Section):
 class Procedure(Section):
     """In which order variants are tested, and which of the certified ones wins."""
 
-    order: Literal["pareto", "listed"] = Field("pareto", description="safest first on the Pareto front, or as the family lists")
-    cost: Literal["bytes", "macs", "nonzero_macs", "parameters"] = Field("bytes", description="what the winner has least of")
+    order: Literal["pareto", "listed"] = Field(
+        "pareto", description="safest first on the Pareto front, or as the family lists"
+    )
+    cost: Literal["bytes", "macs", "nonzero_macs", "parameters"] = Field(
+        "bytes", description="what the winner has least of"
+    )
 
 
 class Release(Section):
@@ -168,7 +188,9 @@ class Registry(Section):
 class Recipe(Section):
     """Everything that one run needs to know."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = Field(description="names the run and the experiment")
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = Field(
+        description="names the run and the experiment"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: Data
     model: Model
@@ -177,7 +199,9 @@ class Recipe(Section):
     family: Family
     finetune: Finetuning = Field(default_factory=Finetuning)
     claim: Claim
-    compare: list[Claim] = Field(default_factory=list, description="further claims to print beside the one that promotes")
+    compare: list[Claim] = Field(
+        default_factory=list, description="further claims to print beside the one that promotes"
+    )
     procedure: Procedure = Field(default_factory=Procedure)
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)
@@ -191,6 +215,3 @@ class Recipe(Section):
 def json_schema() -> dict[str, Any]:
     """The recipe's JSON schema (draft 2020-12), for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
-
-
-

@@ -26,6 +26,9 @@ MASKS = "masks.safetensors"
 LOSSES = "losses.npz"
 COST = "cost.json"
 CERTIFICATE = "certificate.json"
+REFUSAL = "refusal.json"
+TABLE = "table.json"
+REPORT = "report.json"
 FORMAT = "sentei.artifact/1"
 PARTIAL = ".partial-"
 
@@ -66,7 +69,8 @@ class Artifact:
             ArtifactError: The folder has no such file.
         """
         if name not in self.files:
-            raise ArtifactError(f"{self.path}: a {self.kind} artifact with {name} was expected; it has {sorted(self.files)}")
+            has = ", ".join(sorted(self.files)) or "nothing"
+            raise ArtifactError(f"{self.path}: expected a {self.kind} artifact with {name}; it has {has}")
         return self.path / name
 
 
@@ -142,7 +146,9 @@ def reading(path: str | Path, kind: str | None = None) -> Artifact:
     for name, expected in sorted(artifact.files.items()):
         received = sha256_hex((artifact.path / name).read_bytes())
         if received != expected:
-            raise ArtifactError(f"{path}/{name}: expected SHA-256 {expected[:12]}, received {received[:12]}: the file was altered")
+            raise ArtifactError(
+                f"{path}/{name}: the file was altered: SHA-256 {expected[:12]} expected, {received[:12]} found"
+            )
     return artifact
 
 
@@ -155,7 +161,7 @@ def read_manifest(path: str | Path) -> Artifact:
     folder = Path(path)
     manifest = folder / MANIFEST
     if not manifest.is_file():
-        raise ArtifactError(f"{manifest}: no manifest: the artifact is missing or was never finished; run its step again")
+        raise ArtifactError(f"{manifest}: not found: the artifact is missing or was never finished; run its step again")
     try:
         body = parse_canonical(manifest.read_bytes(), str(manifest))
         claimed = body.pop("digest")
@@ -165,6 +171,17 @@ def read_manifest(path: str | Path) -> Artifact:
         return Artifact(path=folder, digest=claimed, **body)
     except (CertificateError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{manifest}: the manifest was altered ({error})") from error
+
+
+def summary(path: str | Path) -> dict[str, str]:
+    """Name, status, reason and digest of the artifact at ``path``, as tasks record them."""
+    artifact = read_manifest(path)
+    return {
+        "name": artifact.facts.get("name", ""),
+        "status": artifact.status,
+        "reason": artifact.reason,
+        "digest": artifact.digest,
+    }
 
 
 def sweep(root: Path) -> int:
@@ -187,8 +204,7 @@ def _seal(draft: Draft) -> None:
         "inputs": dict(draft.inputs),
     }
     draft.write(MANIFEST, canonical_json({**body, "digest": digest(body)}))
-    for name in _names(draft.path):
-        _flush(draft.path / name)
+    flush_all(draft.path)
 
 
 def _replace(partial: Path, final: Path) -> None:
@@ -201,6 +217,12 @@ def _replace(partial: Path, final: Path) -> None:
     else:
         os.rename(partial, final)
     _flush(final.parent)
+
+
+def flush_all(folder: Path) -> None:
+    """Force every file of a folder to disk."""
+    for name in _names(folder):
+        _flush(folder / name)
 
 
 def _flush(path: Path) -> None:

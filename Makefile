@@ -1,0 +1,44 @@
+# Every target works alone, in any order, and again. The virtual environment is made once per constraints file.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check generated bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       a certified model in the registry, from nothing, in minutes"
+	@echo "make test       every test"
+	@echo "make check      format, lint, types, import contracts, generated files"
+	@echo "make generated  component.yaml files, compiled pipelines, recipe schema"
+	@echo "make bench      benchmarks; their figures go to tests/bench/results"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON="; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/sentei run fashion-mnist
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pipelines.generate --check
+
+generated: $(READY)
+	$(BIN)/python -m pipelines.generate
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) .sentei mlartifacts mlflow.db

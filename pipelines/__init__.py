@@ -1,0 +1,1 @@
+"""The pipelines, each of which reads from top to bottom as the flow, and the recipes."""

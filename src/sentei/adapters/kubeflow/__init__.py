@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines: what components do, the compiled package, and running it on this machine."""

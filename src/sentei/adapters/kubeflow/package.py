@@ -1,0 +1,57 @@
+"""The compiled pipeline that travels with the package, and the image that it is given when it is used."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sentei.errors import ArtifactError, RecipeError
+from sentei.steps.runtime import sources_digest
+
+PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def shipped(relative: str) -> Path:
+    """Where a file of ``components/`` or ``pipelines/`` stands: inside the wheel, or at the checkout's top level.
+
+    Raises:
+        ArtifactError: The installation lacks it.
+    """
+    roots = (PACKAGE / "shipped", PACKAGE.parents[1])
+    for root in roots:
+        if (root / relative).exists():
+            return root / relative
+    raise ArtifactError(f"{relative}: expected under {roots[0]} or {roots[1]}, found in neither; install sentei again")
+
+
+def recipe_text(name: str) -> str:
+    """The text of a recipe, given as a path or as the name of a shipped one.
+
+    Raises:
+        RecipeError: There is neither such a file nor such a shipped recipe.
+    """
+    path = Path(name)
+    if not path.is_file() and path.suffix == "":
+        path = shipped("pipelines/recipes") / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in shipped("pipelines/recipes").glob("*.yaml")))
+        raise RecipeError(f"{name}: no such file, and no shipped recipe of that name; shipped are {known}")
+    return path.read_text(encoding="utf-8")
+
+
+def local_image() -> str:
+    """The stand-in image of local runs; it names the code, so that a changed package never meets a stale cache."""
+    return f"python-sentei:{sources_digest()[:12]}"
+
+
+def with_image(text: str, image: str) -> str:
+    """A component or pipeline, as YAML, in which every container runs ``image``."""
+    documents = list(yaml.safe_load_all(text))
+    for executor in _executors(documents[0]):
+        executor["container"]["image"] = image
+    return yaml.safe_dump_all(documents, sort_keys=True)
+
+
+def _executors(package: dict[str, Any]) -> list[dict[str, Any]]:
+    found = list(package["deploymentSpec"]["executors"].values())
+    return [executor for executor in found if "container" in executor]

@@ -1,0 +1,57 @@
+"""Runs the compiled pipeline with ``kfp.local``, in a process of its own: kfp patches printing and logging.
+
+``python -m sentei.adapters.kubeflow.runner RUN_FOLDER RUN_KEY WORKSPACE`` is what ``sentei run`` starts.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from sentei.adapters.kubeflow.workspace import LocalRun, Workspace
+
+
+def start(workspace: Workspace, run: LocalRun) -> "subprocess.Popen[bytes]":
+    """Start the pipeline of a run; its output goes to the run's log."""
+    command = [sys.executable, "-m", __name__, str(run.folder), run.key, str(workspace.root)]
+    with run.log.open("ab") as log:
+        return subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=workspace.environment(run)
+        )
+
+
+def main(folder: str, key: str, root: str) -> None:
+    """Run the pipeline, and write where its verdict and its bundle stand."""
+    _die_with_parent()
+    os.environ["SENTEI_RUNNER_PID"] = str(os.getpid())
+    from kfp import components, local
+
+    from sentei.adapters.kubeflow.package import local_image, shipped, with_image
+
+    pipeline = components.load_component_from_text(
+        with_image(shipped("pipelines/compress.yaml").read_text(), local_image())
+    )
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(Path(root) / "pipeline"),
+        enable_caching=True,
+        cache_root=str(Path(root) / "tasks"),
+    )
+    task = pipeline(recipe=(Path(folder) / "recipe.yaml").read_text(encoding="utf-8"), run_key=key)
+    outputs = {name: {"path": art.path, "facts": dict(art.metadata)} for name, art in task.outputs.items()}
+    partial = Path(folder) / ".result.json"
+    partial.write_text(json.dumps(outputs))
+    os.replace(partial, Path(folder) / "result.json")
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when the command line that started it is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,100 @@
+"""What those components do that also speak to MLflow: call the step, record its summary, done."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sentei import steps
+from sentei.adapters.mlflow import tracking
+from sentei.adapters.uris import open_uri
+from sentei.steps import layout
+from sentei.steps.frozen import Plan, from_text, to_text
+
+
+class PlanOutputs(NamedTuple):
+    """The plan's parts as JSON texts, and the MLflow run that everything is recorded under."""
+
+    examples: str
+    dense: str
+    importance: str
+    variants: list[str]
+    decision: str
+    parent: str
+
+
+def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
+    """Freeze the plan and open the parent run that all of it is recorded under."""
+    frozen = steps.plan(recipe, open_uri)
+    key = run_key or job_id
+    texts = {"recipe.yaml": recipe, "plan.json": to_text(frozen.record())}
+    parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts)
+    parts = (frozen.examples, frozen.dense, frozen.importance)
+    examples, dense, importance = map(to_text, parts)
+    variants, decision = [to_text(variant) for variant in frozen.variants], to_text(frozen.decision)
+    return PlanOutputs(examples, dense, importance, variants, decision, parent)
+
+
+def evaluate(examples: str, split: str, parent: str, variant: str, evaluation: str) -> dict[str, str]:
+    """Run a served variant on a split; show what came out in its nested run."""
+    summary = steps.evaluate(examples, variant, split, evaluation, open_uri)
+    if summary["name"]:  # after a refusal nothing was chosen, and so there is no run to show it in
+        tracking.record_variant(parent, summary)
+    return {key: summary[key] for key in ("name", "status", "digest")}
+
+
+def calibrate(
+    decision: str,
+    examples: str,
+    parent: str,
+    dense: str,
+    reference: str,
+    variants: list[str],
+    evaluations: list[str],
+    verdict: str,
+    chosen: str,
+) -> dict[str, str]:
+    """Decide; show who was certified, refused, not tested or failed, and nothing more of the calibration split."""
+    started = tracking.started_at(parent)
+    decided = steps.calibrate(
+        decision, examples, dense, reference, variants, evaluations, verdict, chosen, started, open_uri
+    )
+    tracking.record_verdicts(parent, decided.verdicts)
+    return {"verdict": decided.verdict, "reason": decided.reason, "digest": decided.digest}
+
+
+def register(
+    recipe: str, decision: str, parent: str, verdict: str, chosen: str, test: str, dense_test: str, bundle: str
+) -> dict[str, str]:
+    """Assemble and verify the bundle, release it, enter it in the registry; a refusal leaves both alone."""
+    summary = steps.assemble(recipe, decision, verdict, chosen, test, dense_test, bundle)
+    if summary["status"] == "ok":
+        summary |= _release(Path(bundle), parent, from_text(decision))
+    tags = {
+        "sentei.verdict": "certified" if summary["status"] == "ok" else "refused",
+        "sentei.reason": summary["reason"],
+    }
+    tracking.record_decision(parent, {"tags": tags}, {"family.json": (Path(verdict) / layout.TABLE).read_text()})
+    tracking.close_run(parent)
+    return {key: str(value) for key, value in summary.items()}
+
+
+def _release(bundle: Path, parent: str, decision: dict[str, Any]) -> dict[str, Any]:
+    from sentei.adapters.mlflow import registry
+    from sentei.adapters.release import release
+
+    released = release(bundle, decision["release"])
+    entry = registry.register(bundle, parent, registry.Settings(promote=decision["promote"]))
+    return {"released": released, **entry.facts()}
+
+
+def _parent_params(frozen: Plan) -> dict[str, str]:
+    claim = frozen.decision["claim"]
+    return {
+        "architecture": frozen.dense["architecture"]["name"] or frozen.dense["architecture"]["factory"],
+        "source": frozen.examples["request"]["source"]["source"],
+        "claim": claim["kind"],
+        "tolerance": claim["tolerance"],
+        "delta": claim["delta"],
+        "n_calibration": str(frozen.examples["splits"]["calibration"]["n_examples"]),
+        "n_variants": str(len(frozen.variants)),
+        "family_digest": frozen.decision["family_digest"],
+    }

@@ -1,0 +1,70 @@
+"""The command line: the same pipeline on a laptop, and what is needed around it."""
+
+import sys
+
+import click
+
+from sentei import __version__
+from sentei.errors import SenteiError
+
+
+class Commands(click.Group):
+    """Loads a command's module when it is used, so that help is quick, and says errors in one place."""
+
+    sources = {  # noqa: RUF012  # click's own attribute style; never changed
+        "run": "sentei.cli.run:run",
+        "plan": "sentei.cli.plan:plan",
+        "compile": "sentei.cli.compile:compile_package",
+        "verify": "sentei.cli.verify:verify",
+        "data": "sentei.cli.data:data",
+        "recipe": "sentei.cli.recipe:recipe",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order in which they are used."""
+        return list(self.sources)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in self.sources:
+            return None
+        from importlib import import_module
+
+        module, _, name = self.sources[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sentei")
+def cli() -> None:
+    r"""Make a neural network smaller, and promote it only with a proof.
+
+    A recipe (YAML) names the data, the network, a family of smaller variants and a claim, such as "at most 1 point
+    of accuracy is lost, with 95 % confidence". A run makes every variant, tests the claim on rows that nothing else has
+    seen, and registers the smallest certified variant in MLflow.
+
+    \b
+      sentei run fashion-mnist          a shipped recipe, end to end, on this machine
+      sentei plan my-recipe.yaml        what a run would do and cost, in seconds
+      sentei verify released/...        check a released bundle: every digest, count and p-value
+
+    Exit codes: 0 done (a refusal is a result, too), 2 recipe or command, 3 files, 4 network, 5 data, 6 certificate,
+    7 service.
+    """
+
+
+def main() -> None:
+    """Run the command line; an error that a person can act on is one message and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SenteiError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(error.exit_code)

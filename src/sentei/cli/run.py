@@ -1,0 +1,83 @@
+"""``sentei run``: the compiled pipeline on this machine, watched, and reported at the end."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from sentei.errors import ServiceError
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    default=Path(".sentei"),
+    show_default=True,
+    help="Folder for artifacts and caches; a run that was killed continues from it.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Where data sets are looked for first (or set SENTEI_DATA_DIR).",
+)
+@click.option("--new", is_flag=True, help="Begin a new run even if the last one of this recipe was cut short.")
+def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
+    """Run RECIPE (a path, or the name of a shipped recipe) end to end on this machine.
+
+    Every task of the compiled Kubeflow pipeline runs as a process here. MLflow records to ./mlflow.db, or to the
+    server that MLFLOW_TRACKING_URI names. A run that was killed is continued by the same command.
+    """
+    from sentei.adapters.kubeflow.package import recipe_text
+    from sentei.adapters.kubeflow.workspace import Workspace
+    from sentei.recipe import parse_recipe
+
+    text = recipe_text(recipe)
+    parsed = parse_recipe(text, recipe)
+    if data_dir is not None:
+        os.environ["SENTEI_DATA_DIR"] = str(data_dir.resolve())
+    place = Workspace(workspace.resolve())
+    with place.locked():
+        started = place.begin(parsed.name, text, new=new)
+        click.echo(f"{'continuing' if started.resumed else 'run'} {started.key}; details in {_near(started.log)}")
+        _watch(place, started, len(parsed.family.members()))
+        started.finish()
+    from sentei.cli.report import show
+
+    show(json.loads(started.result.read_text()))
+
+
+def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:  # type: ignore[name-defined]  # noqa: F821  # imported late, for a quick --help
+    from sentei.adapters.kubeflow.runner import start
+    from sentei.cli.progress import follow
+
+    started.result.unlink(missing_ok=True)
+    process = start(place, started)
+    try:
+        follow(started.events, process, n_tasks=8 + 3 * n_variants)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    if process.returncode != 0 or not started.result.is_file():
+        raise ServiceError(
+            f"the pipeline stopped: {_last_error(started.log)}\nThe whole log: {_near(started.log)}; "
+            "the same command continues the run once the cause is removed"
+        )
+
+
+def _last_error(log: Path) -> str:
+    """The last line of the log that names an exception of ours, else the last one that names any."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    for mark in ("sentei.errors.", "Error: "):
+        found = [line.partition("sentei.errors.")[2] or line for line in lines if mark in line]
+        if found:
+            return found[-1]
+    return lines[-1] if lines else "it wrote nothing"
+
+
+def _near(path: Path) -> str:
+    return os.path.relpath(path)

@@ -1,0 +1,102 @@
+"""certificate, chosen variant, test report -> the bundle that is released, verified before it leaves."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sentei.certificate.record import Certificate, parse
+from sentei.certificate.sentence import sentence
+from sentei.errors import ArtifactError
+from sentei.steps import layout
+from sentei.steps.describe import describe
+from sentei.steps.evaluate import read_cost, read_losses
+from sentei.steps.frozen import from_text
+from sentei.steps.progress import stage
+from sentei.steps.verify import MODEL, verify
+
+
+def assemble(
+    recipe: str,
+    decision: str,
+    verdict: str | Path,
+    chosen: str | Path,
+    test: str | Path,
+    dense_test: str | Path,
+    bundle: str | Path,
+) -> dict[str, Any]:
+    """Write the bundle: model, certificate, evidence, test report and a description; after a refusal, its reason.
+
+    Args:
+        recipe: The recipe's YAML.
+        decision: The plan's ``decision`` part.
+        verdict: Folder of the verdict.
+        chosen: Folder of the chosen variant.
+        test: Folder of its evaluation on the test split.
+        dense_test: Folder of the dense model's evaluation on the test split.
+        bundle: The artifact's folder; its status is ``failed`` after a refusal.
+
+    Returns:
+        Status, reason and digest of the bundle.
+
+    Raises:
+        ArtifactError: The artifacts do not belong together.
+        CertificateError: The bundle does not verify; it must not be released.
+    """
+    plan, ruled = from_text(decision), layout.reading(verdict, "verdict")
+    inputs = {"verdict": ruled.digest}
+    with stage("assemble", plan["name"]), layout.writing(bundle, "bundle", inputs) as draft:
+        if ruled.facts["verdict"] != "certified":
+            draft.fail(ruled.facts["lines"][0])
+        else:
+            _fill(draft, recipe, plan, ruled, layout.reading(chosen, "variant"), _report(test, dense_test))
+    summary: dict[str, Any] = layout.summary(bundle)
+    if summary["status"] == "ok":
+        verify(Path(bundle))
+    return summary
+
+
+def _fill(
+    draft: layout.Draft, recipe: str, plan: Any, ruled: layout.Artifact, model: layout.Artifact, report: dict[str, Any]
+) -> None:
+    record = parse(ruled.file(layout.CERTIFICATE).read_bytes(), str(ruled.path))
+    if not isinstance(record, Certificate) or model.digest != record.variant.digest:
+        raise ArtifactError(f"{model.path}: not the variant that the certificate names; run calibrate again")
+    shutil.copytree(model.path, draft.path / MODEL)
+    for name in sorted(ruled.files):
+        shutil.copyfile(ruled.path / name, draft.file(name))
+    draft.write("recipe.yaml", recipe.encode())
+    draft.write_json(layout.REPORT, report)
+    table = json.loads(ruled.file(layout.TABLE).read_bytes())
+    description = describe(record, table, report)
+    draft.write("README.md", description.encode())
+    cost = plan["procedure"]["cost"]
+    draft.facts.update(
+        name=plan["registered_model"],
+        claim={"kind": record.claim.kind, "tolerance": record.claim.tolerance, "delta": record.claim.delta},
+        n=str(record.counts.n_examples),
+        cost={"name": cost, "value": next(row for row in table if row["name"] == record.variant.name)[cost]},
+        certificate_sha256=ruled.files[layout.CERTIFICATE],
+        dense_digest=record.dense.digest,
+        description=description,
+        lines=[_report_line(report)],
+        sentence=sentence(record),
+    )
+
+
+def _report(test: str | Path, dense_test: str | Path) -> dict[str, Any]:
+    parts = {"variant": layout.reading(test, "evaluation"), "dense": layout.reading(dense_test, "evaluation")}
+    losses = {role: read_losses(part) for role, part in parts.items()}
+    return {
+        "split": "test",
+        "n_examples": len(losses["dense"]),
+        "n_errors": int(losses["variant"].sum()),
+        "n_dense_errors": int(losses["dense"].sum()),
+        "cost": {role: read_cost(part) for role, part in parts.items()},
+    }
+
+
+def _report_line(report: dict[str, Any]) -> str:
+    n = report["n_examples"]
+    variant, dense = (100 * (1 - report[name] / n) for name in ("n_errors", "n_dense_errors"))
+    return f"on {n} test rows, which no claim rests on: {variant:.2f} % right, the dense model {dense:.2f} %"

@@ -1,0 +1,137 @@
+"""all variants -> certificate or refusal, and the chosen variant."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentei.certificate.canonical import sha256_hex
+from sentei.certificate.record import Certificate, Refusal
+from sentei.certificate.sentence import sentence
+from sentei.errors import ArtifactError
+from sentei.steps import layout
+from sentei.steps.candidates import Candidates
+from sentei.steps.evidence import write_evidence
+from sentei.steps.examples import OpenUri, open_split
+from sentei.steps.frozen import family_digest, from_text
+from sentei.steps.hearing import Hearing
+from sentei.steps.progress import stage
+
+RECORD = {"certified": layout.CERTIFICATE, "refused": layout.REFUSAL}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What calibrate decided.
+
+    Attributes:
+        verdict: ``certified`` or ``refused``.
+        reason: In one sentence.
+        digest: Digest of the verdict artifact.
+        verdicts: Per variant: certified, refused, not tested or failed.
+    """
+
+    verdict: str
+    reason: str
+    digest: str
+    verdicts: dict[str, str]
+
+
+def calibrate(
+    decision: str,
+    examples: str,
+    dense: str | Path,
+    reference: str | Path,
+    variants: Sequence[str | Path],
+    evaluations: Sequence[str | Path],
+    verdict: str | Path,
+    chosen: str | Path,
+    started_at: str,
+    open_uri: OpenUri | None = None,
+) -> Decided:
+    """Write the verdict with its evidence, and the chosen variant.
+
+    Args:
+        decision: The plan's ``decision`` part.
+        examples: The plan's ``examples`` part.
+        dense: Folder of the dense model.
+        reference: Folder of its evaluation on the selection split.
+        variants: Folders of the variants.
+        evaluations: Folders of their evaluations on the selection split, in the same order.
+        verdict: Where the certificate or refusal goes.
+        chosen: Where the chosen variant goes; of status ``failed`` when nothing is certified.
+        started_at: When the run began (UTC, ISO 8601); the same for every retry, so that the record is, too.
+        open_uri: Turns ``s3://`` and the like into a local path.
+
+    Raises:
+        ArtifactError: The artifacts do not belong to one family and one dense model.
+
+    Guarantee:
+        The order of testing is fixed before the first calibration row is read; a variant behind the first failure never
+        sees one.
+    """
+    plan, data = from_text(decision), from_text(examples)
+    with stage("calibrate", plan["name"]):
+        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"])
+        if family_digest(candidates.family()) != plan["family_digest"]:
+            raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
+        rows = open_split(data, "calibration", open_uri)
+        hearing = Hearing(plan, data, candidates, rows, started_at)
+        record, evidence = hearing.decide(plan["claim"])
+        compared = [hearing.decide(claim) for claim in plan["compare"]]
+        _write_chosen(record, candidates, Path(chosen))
+        with layout.writing(verdict, "verdict", candidates.digests()) as draft:
+            draft.write(RECORD[record.verdict], record.to_json())
+            write_evidence(draft, "evidence", evidence)
+            for index, (other, other_evidence) in enumerate(compared, start=1):
+                draft.write(f"comparison-{index}/{RECORD[other.verdict]}", other.to_json())
+                write_evidence(draft, f"comparison-{index}/evidence", other_evidence)
+            verdicts = candidates.verdicts(record)
+            draft.write_json(layout.TABLE, candidates.table(verdicts))
+            lines = [
+                sentence(record),
+                *_advice(record),
+                *_comparison_lines(record, [r for r, _ in compared], candidates),
+            ]
+            draft.facts.update(verdict=record.verdict, lines=lines, record_sha256=sha256_hex(record.to_json()))
+    return Decided(record.verdict, sentence(record), layout.read_manifest(verdict).digest, verdicts)
+
+
+def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: Path) -> None:
+    if isinstance(record, Refusal):
+        with layout.writing(path, "variant") as draft:
+            draft.fail(sentence(record))
+        return
+    source = candidates.variants[record.variant.name].path
+    partial = path.with_name(f"{path.name}{layout.PARTIAL}{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    shutil.rmtree(path, ignore_errors=True)
+    os.rename(partial, path)
+    if layout.reading(path, "variant").digest != record.variant.digest:
+        raise ArtifactError(f"{path}: the copy of {record.variant.name} is not the certified one; run calibrate again")
+
+
+def _advice(record: Certificate | Refusal) -> list[str]:
+    """For a refusal: how many calibration rows the most promising variant would need."""
+    if not isinstance(record, Refusal):
+        return [f"the smallest drop that these rows prove: {record.upper_bound}"]
+    possible = [candidate for candidate in record.candidates if candidate.rows_needed is not None]
+    if not possible:
+        return ["no number of calibration rows would do: on the selection split no variant lies within the claim"]
+    best = min(possible, key=lambda candidate: candidate.rows_needed or 0)
+    return [f"{best.name} would pass with probability 0.8 on about {best.rows_needed} calibration rows"]
+
+
+def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates) -> list[str]:
+    if not others:
+        return []
+    lines = ["", "claims side by side (only the first one promotes):"]
+    for one in (record, *others):
+        claim = one.claim
+        name = one.variant.name if isinstance(one, Certificate) else None
+        what = f"{name}, achieved sparsity {candidates.sparsity(name)}" if name else f"nothing certified; {one.reason}"
+        lines.append(f"  {claim.kind} <= {claim.tolerance} at delta {claim.delta}: {what}")
+    return lines

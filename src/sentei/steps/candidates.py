@@ -1,0 +1,120 @@
+"""What stands before the calibration split is opened: the dense model, the family, and their measurements."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentei.certificate.record import Certificate, Dense, Refusal, Variant
+from sentei.errors import ArtifactError
+from sentei.steps import layout
+from sentei.steps.evaluate import read_cost, read_losses
+
+DECIDING = ("bytes", "macs", "nonzero_macs", "parameters")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The family as it stands before the decision.
+
+    Attributes:
+        dense: The dense model.
+        reference: Its evaluation on the selection split.
+        variants: By name, in the family's order; failed ones included.
+        evaluations: By name, in the same order.
+    """
+
+    dense: layout.Artifact
+    reference: layout.Artifact
+    variants: Mapping[str, layout.Artifact]
+    evaluations: Mapping[str, layout.Artifact]
+
+    @classmethod
+    def read(
+        cls,
+        dense: str | Path,
+        reference: str | Path,
+        variants: Sequence[str | Path],
+        evaluations: Sequence[str | Path],
+        family: Sequence[str],
+    ) -> "Candidates":
+        """Read and cross-check the artifacts of one family.
+
+        Raises:
+            ArtifactError: An artifact was altered, or belongs to another dense model, variant or family.
+        """
+        base, measured = layout.reading(dense, "variant"), layout.reading(reference, "evaluation")
+        _require(measured.inputs["variant"] == base.digest, f"{reference}: evaluates another model than {dense}")
+        made = {a.facts["name"]: a for a in (layout.reading(path, "variant") for path in variants)}
+        seen = {a.facts["name"]: a for a in (layout.reading(path, "evaluation") for path in evaluations)}
+        _require(set(made) == set(seen) == set(family), f"expected the family {list(family)}, received {sorted(made)}")
+        for name, artifact in made.items():
+            _require(seen[name].inputs["variant"] == artifact.digest, f"{name}: the evaluation is of another variant")
+            _require(artifact.inputs.get("dense") == base.digest, f"{name}: it was pruned from another dense model")
+        return cls(base, measured, {name: made[name] for name in family}, {name: seen[name] for name in family})
+
+    def sound(self) -> tuple[str, ...]:
+        """Names of the variants that could be made and measured, in the family's order."""
+        return tuple(name for name, evaluation in self.evaluations.items() if not evaluation.failed)
+
+    def selection_losses(self) -> dict[str, Any]:
+        """Losses on the selection split, by name."""
+        return {name: read_losses(self.evaluations[name]) for name in self.sound()}
+
+    def costs(self) -> dict[str, dict[str, str]]:
+        """The costs that may decide, by name; measured latency varies from run to run and is not among them."""
+        costs = {name: read_cost(self.evaluations[name]) for name in self.sound()}
+        return {name: {key: cost[key] for key in DECIDING} for name, cost in costs.items()}
+
+    def family(self) -> list[dict[str, Any]]:
+        """Specifications of all variants, as the plan froze them."""
+        return [dict(artifact.facts["spec"]) for artifact in self.variants.values()]
+
+    def served(self, name: str) -> Variant:
+        """Digests of one variant, as it is served."""
+        artifact = self.variants[name]
+        return Variant(name, artifact.digest, artifact.files[layout.SERVED])
+
+    def served_dense(self) -> Dense:
+        """Digests of the dense model, as it is served."""
+        return Dense(self.dense.digest, self.dense.files[layout.SERVED])
+
+    def digests(self) -> dict[str, str]:
+        """Digests of everything that the decision rests on, by role."""
+        inputs = {f"variant/{name}": artifact.digest for name, artifact in self.variants.items()}
+        return {"dense": self.dense.digest, "reference": self.reference.digest, **inputs}
+
+    def verdicts(self, record: Certificate | Refusal) -> dict[str, str]:
+        """What became of every variant: certified, refused, not tested or failed."""
+        passed = {test.name: test.passed for test in record.procedure.tests}
+        words = {True: "certified", False: "refused", None: "not tested"}
+        return {
+            name: "failed" if evaluation.failed else words[passed.get(name)]
+            for name, evaluation in self.evaluations.items()
+        }
+
+    def sparsity(self, name: str) -> str:
+        """Achieved sparsity of one variant, as decimal text."""
+        return str(self.variants[name].facts.get("achieved_sparsity", ""))
+
+    def table(self, verdicts: Mapping[str, str]) -> list[dict[str, str]]:
+        """One row per variant, the dense model first, for people to read."""
+        rows = [_row(self.dense, self.reference, "dense")]
+        return rows + [_row(self.variants[n], self.evaluations[n], verdict) for n, verdict in verdicts.items()]
+
+
+def _row(variant: layout.Artifact, evaluation: layout.Artifact, verdict: str) -> dict[str, str]:
+    row = {"name": variant.facts["name"], "verdict": verdict, "reason": evaluation.reason}
+    row["sparsity"] = variant.facts.get("sparsity", "")
+    row["achieved_sparsity"] = variant.facts.get("achieved_sparsity", row["sparsity"])
+    if evaluation.failed:
+        return row | dict.fromkeys(("accuracy", "bytes", "macs", "nonzero_macs"), "")
+    accuracy = 1 - evaluation.facts["n_errors"] / evaluation.facts["n_examples"]
+    cost = json.loads(evaluation.file(layout.COST).read_bytes())
+    return row | {"accuracy": f"{accuracy:.6f}"} | {name: cost[name] for name in ("bytes", "macs", "nonzero_macs")}
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ArtifactError(f"{message}; run the pipeline's steps on one family")

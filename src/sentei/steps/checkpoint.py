@@ -1,0 +1,92 @@
+"""Training states on disk, and weights that users bring."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from sentei.errors import ArtifactError, ModelError
+from sentei.models import TrainState, match_state
+from sentei.sparsity import unpack
+from sentei.steps import layout
+from sentei.steps.examples import OpenUri
+from sentei.steps.networks import read_tensors
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where one training keeps its state; without ``SENTEI_CHECKPOINTS`` nothing is kept.
+
+    Attributes:
+        folder: A folder named after everything that determines the training, or None.
+    """
+
+    folder: Path | None
+
+    @classmethod
+    def for_key(cls, key: str) -> "Checkpoint":
+        """The checkpoint of the training that ``key``, a digest, stands for."""
+        root = os.environ.get("SENTEI_CHECKPOINTS")
+        return cls(Path(root) / key[:32] if root else None)
+
+    def save(self, state: TrainState) -> None:
+        """Keep this state in place of the last one."""
+        if self.folder is not None:
+            with layout.writing(self.folder, "checkpoint") as draft:
+                draft.write("state.safetensors", save({k: t.contiguous() for k, t in state.tensors.items()}))
+                draft.write("facts.json", json.dumps({"epoch": state.epoch, "facts": state.facts}).encode())
+
+    def load(self) -> TrainState | None:
+        """The state that was kept, or None; a damaged one counts as none, since training can begin again."""
+        if self.folder is None or not self.folder.exists():
+            return None
+        try:
+            artifact = layout.reading(self.folder, "checkpoint")
+        except ArtifactError:
+            return None
+        facts = json.loads(artifact.file("facts.json").read_bytes())
+        return TrainState(facts["epoch"], read_tensors(artifact.file("state.safetensors")), facts["facts"])
+
+    def remove(self) -> None:
+        """Forget the state of a training that has ended."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def load_pretrained(model: nn.Module, source: str, open_uri: OpenUri | None) -> None:
+    """Fill a network with weights that the user brings.
+
+    Args:
+        model: The network, freshly built.
+        source: A ``.safetensors`` or ``.pt``/``.pth`` file, a folder with ``weights.safetensors``, or a URI.
+        open_uri: Turns a URI into a local path.
+
+    Raises:
+        ModelError: The file is missing, not a state dictionary, or does not fit the network.
+    """
+    path = open_uri(source) if "://" in source or source.startswith("models:/") else Path(source)  # type: ignore[misc]  # adapters always pass it
+    if path.is_dir():
+        path = next(iter(sorted(path.rglob(layout.WEIGHTS))), path / layout.WEIGHTS)
+    if not path.is_file():
+        raise ModelError(
+            f"pretrained: expected a checkpoint at {source}, found none; check the recipe's model.pretrained"
+        )
+    match_state(model, unpack(_state(path)))
+
+
+def _state(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        return read_tensors(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types for a bad file; all of them mean that it cannot be used
+        raise ModelError(f"{path}: expected a state dictionary that loads with weights_only; {error}") from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ModelError(f"{path}: expected a dictionary of tensors, received {type(state).__name__}")
+    return state

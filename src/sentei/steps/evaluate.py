@@ -1,0 +1,113 @@
+"""variant -> losses, cost: what one served variant does on one split."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentei.evaluation.latency import measure_latency
+from sentei.evaluation.losses import zero_one_losses
+from sentei.evaluation.served import ServedModel
+from sentei.steps import layout
+from sentei.steps.examples import OpenUri, open_split
+from sentei.steps.failure import recording
+from sentei.steps.frozen import from_text
+from sentei.steps.progress import stage, work
+from sentei.steps.runtime import threads
+
+BATCH = 512
+
+
+def evaluate(
+    examples: str, variant: str | Path, split: str, path: str | Path, open_uri: OpenUri | None = None
+) -> dict[str, Any]:
+    """Write per-example losses of the served variant, and its cost, to ``path``.
+
+    Args:
+        examples: The plan's ``examples`` part.
+        variant: Folder of the variant, or of the dense model.
+        split: ``selection`` to order the family, ``test`` for the report that the claim never saw.
+        path: The artifact's folder; ``failed`` when the variant is, or when its outputs are not numbers.
+        open_uri: Turns ``s3://`` and the like into a local path.
+
+    Returns:
+        What the tracking server shows of the variant: parameters, metrics and curves.
+    """
+    source = layout.reading(variant, "variant")
+    name = source.facts.get("name", "")
+    with (
+        stage("evaluate", f"{name} on {split}"),
+        layout.writing(path, "evaluation", {"variant": source.digest}) as draft,
+    ):
+        draft.facts.update(name=name, split=split)
+        with recording(draft, source):
+            _evaluate(draft, from_text(examples), source, split, open_uri)
+    return _summary(source, layout.reading(path), split)
+
+
+def losses_of(variant: layout.Artifact, examples: Any, n_threads: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """0/1 losses of a served variant on some rows, in their order, as uint8 of shape ``(n,)``."""
+    served = ServedModel(variant.file(layout.SERVED), threads=n_threads)
+    with work("inference"):
+        return zero_one_losses(served.logits(examples.inputs, BATCH), examples.labels)
+
+
+def read_losses(evaluation: layout.Artifact) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The losses that an evaluation holds, as uint8 of shape ``(n,)``."""
+    with np.load(evaluation.file(layout.LOSSES), allow_pickle=False) as arrays:
+        return np.asarray(arrays["losses"], dtype=np.uint8)
+
+
+def read_cost(evaluation: layout.Artifact) -> dict[str, str]:
+    """The costs that an evaluation holds, as decimal texts."""
+    cost: dict[str, str] = json.loads(evaluation.file(layout.COST).read_bytes())
+    return cost
+
+
+def _evaluate(draft: layout.Draft, data: Any, source: layout.Artifact, split: str, open_uri: OpenUri | None) -> None:
+    rows = open_split(data, split, open_uri)
+    losses = losses_of(source, rows, threads(shared=True))
+    with draft.file(layout.LOSSES).open("wb") as file:
+        np.savez_compressed(file, losses=losses)
+    with work("latency"):
+        latency = measure_latency(ServedModel(source.file(layout.SERVED), threads=1), rows.inputs[:1], 50)
+    cost = json.loads(source.file(layout.COST).read_bytes())
+    size = {"bytes": source.file(layout.WEIGHTS), "served_bytes": source.file(layout.SERVED)}
+    cost |= {name: str(path.stat().st_size) for name, path in size.items()}
+    cost["latency_ms"] = f"{float(latency.median_ms):.4f}"
+    draft.write_json(layout.COST, cost)
+    draft.facts.update(n_examples=len(losses), n_errors=int(losses.sum()))
+
+
+def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -> dict[str, Any]:
+    summary: dict[str, Any] = layout.summary(evaluation.path) | {"params": {}, "metrics": {}, "curves": [], "tags": {}}
+    summary["tags"] = {"sentei.variant_digest": source.digest}
+    summary["params"] = _flat(source.facts["spec"]) if "spec" in source.facts else {}
+    if evaluation.failed:
+        return summary
+    n, wrong = evaluation.facts["n_examples"], evaluation.facts["n_errors"]
+    summary["metrics"] = {f"{split}_accuracy": f"{1 - wrong / n:.6f}"}
+    if split == "selection":
+        achieved = source.facts.get("achieved_sparsity", "0")
+        summary["metrics"] |= {"achieved_sparsity": achieved, **read_cost(evaluation)}
+        summary["curves"] = _curves(json.loads(source.file(layout.HISTORY).read_bytes()))
+    return summary
+
+
+def _flat(spec: Mapping[str, Any]) -> dict[str, str]:
+    recovery = spec["recovery"] or {"epochs": 0}
+    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "name")}
+    return plain | {f"finetune.{key}": str(value) for key, value in recovery.items()}
+
+
+def _curves(history: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Training curves, as the tracking server takes them: a step, and numbers as texts."""
+    return [
+        {
+            "step": record["epoch"],
+            **{key: repr(value) for key, value in record.items() if key != "epoch" and value is not None},
+        }
+        for record in history["epochs"]
+    ]

@@ -1,0 +1,94 @@
+"""The evidence behind a decision as files: losses, costs, rows and digests, enough to recompute every number."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentei.certificate.evidence import Evidence
+from sentei.certificate.record import Dense, Variant
+from sentei.errors import ArtifactError
+from sentei.steps import layout
+
+SELECTION, CALIBRATION, DENSE = "selection/", "calibration/", "dense"
+
+
+def write_evidence(draft: layout.Draft, folder: str, evidence: Evidence) -> None:
+    """Write evidence below a folder of an artifact."""
+    draft.write_json(f"{folder}/family.json", [dict(member) for member in evidence.family])
+    draft.write_json(f"{folder}/costs.json", {name: dict(cost) for name, cost in evidence.costs.items()})
+    draft.write_json(f"{folder}/networks.json", _networks(evidence))
+    arrays: dict[str, Any] = {SELECTION + DENSE: evidence.dense_selection_losses}
+    arrays[CALIBRATION + DENSE] = evidence.dense_calibration_losses
+    arrays |= {f"{SELECTION}of/{name}": losses for name, losses in evidence.selection_losses.items()}
+    arrays |= {f"{CALIBRATION}of/{name}": losses for name, losses in evidence.calibration_losses.items()}
+    _write_arrays(draft, f"{folder}/losses.npz", arrays)
+    rows = {"digests": evidence.calibration_row_digests, "labels": evidence.calibration_labels}
+    _write_arrays(draft, f"{folder}/rows.npz", rows)
+
+
+def read_evidence(artifact: layout.Artifact, folder: str, served: Mapping[str, Variant]) -> Evidence:
+    """The evidence that an artifact holds.
+
+    Args:
+        artifact: A verdict or a bundle.
+        folder: Where in it the evidence stands.
+        served: Digests that were computed from the models themselves; they replace what the evidence notes of them.
+
+    Raises:
+        ArtifactError: A file of the evidence cannot be read; it is named.
+    """
+    losses, rows = (_arrays(artifact.file(f"{folder}/{name}.npz")) for name in ("losses", "rows"))
+    networks = _json(artifact.file(f"{folder}/networks.json"))
+    try:
+        noted = {name: Variant(name, **digests) for name, digests in networks["variants"].items()}
+        return Evidence(
+            family=_json(artifact.file(f"{folder}/family.json")),
+            selection_losses=_of(losses, SELECTION),
+            dense_selection_losses=losses[SELECTION + DENSE],
+            costs=_json(artifact.file(f"{folder}/costs.json")),
+            calibration_losses=_of(losses, CALIBRATION),
+            dense_calibration_losses=losses[CALIBRATION + DENSE],
+            calibration_row_digests=rows["digests"],
+            calibration_labels=rows["labels"],
+            dense=Dense(**networks["dense"]),
+            variants={**noted, **served},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"{artifact.path}/{folder}: the evidence is incomplete ({error})") from error
+
+
+def _networks(evidence: Evidence) -> dict[str, Any]:
+    variants = {
+        name: {"digest": variant.digest, "served_sha256": variant.served_sha256}
+        for name, variant in evidence.variants.items()
+    }
+    dense = {"digest": evidence.dense.digest, "served_sha256": evidence.dense.served_sha256}
+    return {"dense": dense, "variants": variants}
+
+
+def _of(arrays: Mapping[str, Any], split: str) -> dict[str, Any]:
+    prefix = f"{split}of/"
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _write_arrays(draft: layout.Draft, name: str, arrays: Mapping[str, Any]) -> None:
+    with draft.file(name).open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactError(f"{path}: expected arrays in an .npz file; {error}") from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ArtifactError(f"{path}: expected JSON; {error}") from error

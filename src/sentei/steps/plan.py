@@ -1,0 +1,114 @@
+"""recipe -> plan: everything is settled before any training, in seconds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sentei.data import SPLITS, Examples, Preprocessing, split_digest
+from sentei.recipe import Recipe, parse_recipe
+from sentei.steps.examples import OpenUri, keep, split_table
+from sentei.steps.frozen import Plan, family_digest, seed_for
+from sentei.steps.progress import stage
+
+
+def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
+    """The frozen plan of a recipe: the family, the claim, and the digests of the rows that will be used.
+
+    Args:
+        recipe_text: The recipe's YAML.
+        open_uri: Turns ``s3://`` and the like into a local path.
+
+    Raises:
+        RecipeError: The recipe has mistakes; all of them are named.
+        DataError: The rows cannot be found or split as asked.
+    """
+    recipe = parse_recipe(recipe_text)
+    with stage("plan", recipe.name):
+        examples = _examples(recipe, open_uri)
+        variants = tuple(_variant(recipe, index) for index in range(len(recipe.family.members())))
+        return Plan(
+            name=recipe.name,
+            examples=examples,
+            dense=_dense(recipe, examples),
+            importance=_importance(recipe),
+            variants=variants,
+            decision=_decision(recipe, variants),
+        )
+
+
+def _examples(recipe: Recipe, open_uri: OpenUri | None) -> dict[str, Any]:
+    source = recipe.data.model_dump(exclude={"splits", "duplicates"}, exclude_none=True)
+    if not source["kwargs"]:
+        del source["kwargs"]
+    request = {
+        "source": source,
+        "sizes": recipe.data.splits.model_dump(),
+        "seed": seed_for(recipe.seed, "split"),
+        "duplicates": recipe.data.duplicates,
+    }
+    table, examples, dropped = split_table(request, open_uri)
+    keep(request, examples)
+    return {
+        "request": request,
+        "splits": {name: _split_facts(examples[name]) for name in SPLITS},
+        "dropped": dropped,
+        "preprocessing": Preprocessing.of(examples["train"]).to_dict(),
+        "input": {"shape": list(table.inputs.shape[1:]), "dtype": str(table.inputs.dtype)},
+        "n_classes": table.n_classes,
+    }
+
+
+def _split_facts(examples: Examples) -> dict[str, Any]:
+    return {"n_examples": len(examples), "digest": split_digest(examples)}
+
+
+def _dense(recipe: Recipe, examples: Mapping[str, Any]) -> dict[str, Any]:
+    architecture = {
+        "name": recipe.model.architecture or "",
+        "factory": recipe.model.factory or "",
+        "kwargs": recipe.model.kwargs,
+        "input_shape": examples["input"]["shape"],
+        "n_classes": examples["n_classes"],
+    }
+    return {
+        "architecture": architecture,
+        "pretrained": recipe.model.pretrained,
+        "training": recipe.train.model_dump(),
+        "seed": seed_for(recipe.seed, "train"),
+    }
+
+
+def _importance(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "criteria": sorted({variant.criterion for variant in recipe.family.members()}),
+        "scope": recipe.importance,
+        "seed": seed_for(recipe.seed, "importance"),
+    }
+
+
+def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
+    member = recipe.family.members()[index]
+    recovery = {**recipe.finetune.model_dump(), "epochs": member.finetune}
+    return {
+        "name": member.name,
+        **member.model_dump(exclude={"finetune"}),
+        "recovery": recovery if member.finetune else None,
+        "seed": seed_for(recipe.seed, f"finetune/{member.name}"),
+    }
+
+
+def _decision(recipe: Recipe, variants: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "claim": _claim(recipe.claim),
+        "compare": [_claim(claim) for claim in recipe.compare],
+        "procedure": recipe.procedure.model_dump(),
+        "family": [variant["name"] for variant in variants],
+        "family_digest": family_digest(variants),
+        "release": recipe.release.to,
+        "registered_model": recipe.registered_model,
+        "promote": recipe.registry.promote,
+    }
+
+
+def _claim(claim: Any) -> dict[str, str]:
+    return {"kind": claim.kind, "tolerance": claim.tolerance, "delta": claim.delta, "gamma": claim.gamma}

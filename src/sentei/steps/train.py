@@ -1,0 +1,81 @@
+"""plan -> dense model: trained here, or taken from a checkpoint or a registry."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sentei.models import Architecture, build
+from sentei.models import train as fit
+from sentei.steps import layout
+from sentei.steps.checkpoint import Checkpoint, load_pretrained
+from sentei.steps.examples import OpenUri, open_split, preprocessing_of
+from sentei.steps.frozen import from_text, key_of, to_text
+from sentei.steps.networks import write_cost, write_network, write_served
+from sentei.steps.progress import stage, tell, work
+from sentei.steps.runtime import use_threads
+from sentei.steps.settings import training_settings
+
+
+def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None = None) -> dict[str, str]:
+    """Write the dense model to ``path``, as weights and as it is served.
+
+    Args:
+        examples: The plan's ``examples`` part.
+        dense: The plan's ``dense`` part.
+        path: The artifact's folder.
+        open_uri: Turns ``s3://``, ``models:/`` and the like into a local path.
+
+    Returns:
+        Name and digest of the artifact.
+
+    Raises:
+        ModelError: The network cannot be built, or the checkpoint does not fit it.
+        DataError: The rows are not those of the plan.
+    """
+    data, plan = from_text(examples), from_text(dense)
+    with stage("train", "dense"), layout.writing(path, "variant") as draft:
+        use_threads(shared=False)
+        model = build(_architecture(plan), seed=plan["seed"])
+        if plan["pretrained"]:
+            load_pretrained(model, plan["pretrained"], open_uri)
+            history: dict[str, Any] = {"epochs": []}
+        else:
+            history = _fit(model, data, plan, open_uri)
+        write_network(draft, model.eval(), plan["architecture"], {})
+        with work("export"):
+            write_served(draft, model, data)
+        write_cost(draft, model, data)
+        draft.write(layout.HISTORY, to_text(history).encode())
+        draft.facts.update(name="dense", sparsity="0")
+    return {"name": "dense", "digest": layout.read_manifest(path).digest}
+
+
+def _fit(
+    model: nn.Module, data: Mapping[str, Any], plan: Mapping[str, Any], open_uri: OpenUri | None
+) -> dict[str, Any]:
+    rows = open_split(data, "train", open_uri)
+    checkpoint = Checkpoint.for_key(key_of(data["splits"]["train"], data["preprocessing"], plan))
+    epochs = plan["training"]["epochs"]
+
+    def on_epoch(state: Any) -> None:
+        checkpoint.save(state)
+        tell("epoch", stage="train", subject="dense", epoch=state.epoch, epochs=epochs)
+
+    with work("train"):
+        history = fit(
+            model,
+            rows,
+            preprocessing_of(data),
+            training_settings(plan["training"]),
+            plan["seed"],
+            resume=checkpoint.load(),
+            on_epoch=on_epoch,
+        )
+    checkpoint.remove()
+    return history.to_dict()
+
+
+def _architecture(plan: Mapping[str, Any]) -> Architecture:
+    return Architecture.from_dict(plan["architecture"])

@@ -1,0 +1,97 @@
+"""A bundle -> whether it says the truth: every digest, count and p-value again, from the files alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentei.certificate.recheck import recheck
+from sentei.certificate.record import Certificate, Refusal, Variant, parse
+from sentei.certificate.sentence import sentence
+from sentei.errors import ArtifactError, CertificateError
+from sentei.steps import layout
+from sentei.steps.evidence import read_evidence
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A bundle that holds.
+
+    Attributes:
+        record: Its certificate.
+        n_files: How many files were found to be what the manifest says.
+        n_comparisons: How many further records were recomputed.
+    """
+
+    record: Certificate
+    n_files: int
+    n_comparisons: int
+
+    def lines(self) -> list[str]:
+        """What was found, for people."""
+        counts, tests = self.record.counts, self.record.procedure.tests
+        return [
+            f"verified: {sentence(self.record)}",
+            f"  {self.n_files} files are what the manifest says, the model is the certified one",
+            f"  recomputed from {counts.n_examples} calibration rows: the order of {len(self.record.procedure.order)} "
+            f"variants, {len(tests)} tests, the choice, the bound {self.record.upper_bound}"
+            + (f", and {self.n_comparisons} comparison(s)" if self.n_comparisons else ""),
+        ]
+
+
+def verify(bundle: Path) -> Verified:
+    """Recompute everything that a bundle says.
+
+    Args:
+        bundle: The bundle's folder.
+
+    Returns:
+        What was verified.
+
+    Raises:
+        ArtifactError: A file is missing, added or altered; the message names it.
+        CertificateError: The certificate does not say what the evidence says, or the model is not the certified one.
+    """
+    artifact = layout.reading(bundle, "bundle")
+    if artifact.failed:
+        raise CertificateError(f"{bundle}: holds no certified model: {artifact.reason}")
+    record = parse(artifact.file(layout.CERTIFICATE).read_bytes(), str(bundle / layout.CERTIFICATE))
+    if not isinstance(record, Certificate):
+        raise CertificateError(f"{bundle / layout.CERTIFICATE}: expected a certificate, received a refusal")
+    model = layout.reading(bundle / MODEL, "variant")
+    _require_model(record, model)
+    served = Variant(record.variant.name, model.digest, model.files[layout.SERVED])
+    _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
+    return Verified(record, len(artifact.files), _comparisons(artifact))
+
+
+def _require_model(record: Certificate, model: layout.Artifact) -> None:
+    stated, found = (record.variant.digest, record.variant.served_sha256), (model.digest, model.files[layout.SERVED])
+    if stated != found or model.facts.get("name") != record.variant.name:
+        raise CertificateError(f"{model.path}: not the model that the certificate names ({record.variant.name})")
+    if model.inputs.get("dense") != record.dense.digest:
+        raise CertificateError(f"{model.path}: made from another dense model than the certificate compares it with")
+
+
+def _require_truth(
+    artifact: layout.Artifact, record: Certificate | Refusal, name: str, folder: str, served: dict[str, Variant]
+) -> None:
+    disagreements = recheck(record, read_evidence(artifact, folder, served))
+    if disagreements:
+        raise CertificateError(
+            f"{artifact.path / name}: does not follow from its evidence: " + "; ".join(disagreements)
+        )
+
+
+def _comparisons(artifact: layout.Artifact) -> int:
+    """Recompute the records of further claims; how many there are."""
+    folders = sorted({name.partition("/")[0] for name in artifact.files if name.startswith("comparison-")})
+    for folder in folders:
+        names = [
+            f"{folder}/{name}" for name in (layout.CERTIFICATE, layout.REFUSAL) if f"{folder}/{name}" in artifact.files
+        ]
+        if len(names) != 1:
+            raise ArtifactError(f"{artifact.path}/{folder}: expected one record, found {len(names)}")
+        record = parse(artifact.file(names[0]).read_bytes(), names[0])
+        _require_truth(artifact, record, names[0], f"{folder}/evidence", {})
+    return len(folders)
