@@ -51,17 +51,17 @@ def repeatable() -> Iterator[None]:
     Yields:
         Nothing.
     """
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     deterministic: Any = torch.utils.deterministic  # a module with properties, which no type checker knows
     fill = deterministic.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would load the compiler
     deterministic.fill_uninitialized_memory = False  # finds bugs, and costs time in every step
     try:
         with torch.random.fork_rng():
             yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.set_deterministic_debug_mode(before)
         deterministic.fill_uninitialized_memory = fill
 
 

@@ -95,21 +95,19 @@ class Loop:
 
     def _take_step(self, batch: torch.Tensor) -> torch.Tensor:
         """One step down the gradient; the loss stays on the device so that nothing waits for it."""
-        self._set_rate()
         loss = self._loss(batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.zero.gradients()
-        self.optimizer.step()
+        self.optimizer.step(self._rate(self.step), self.step)
         self.zero.weights()
         self.step += 1
         return loss.detach()
 
-    def _set_rate(self) -> None:
+    def _rate(self, step: int) -> float:
         n_steps = self.settings.epochs * self.steps_per_epoch
         n_warmup = min(n_steps - 1, round(self.settings.warmup_epochs * self.steps_per_epoch))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * rate_factor(self.step, n_steps, n_warmup)
+        return self.settings.learning_rate * rate_factor(step, n_steps, n_warmup)
 
     def _loss(self, batch: torch.Tensor) -> torch.Tensor:
         inputs = augment(self.rows.at(batch), self.settings.augment)
@@ -130,7 +128,7 @@ class Loop:
         self.ranks.agree(list(self.model.buffers()))
         if not torch.isfinite(torch.tensor(loss)):
             raise ModelError(f"training diverged: the loss of epoch {epoch} is {loss}; lower learning_rate")
-        rate = float(self.optimizer.param_groups[0]["lr"])
+        rate = self._rate(self.step - 1)
         if not len(self.held_out):
             self.records.append(EpochRecord(epoch, loss, rate))
             return
