@@ -22,7 +22,7 @@ def canonical_json(value: Any) -> bytes:
 
     Example:
         >>> canonical_json({"n": 3, "delta": "0.05"})
-        b'{"delta":"0.05","n":3}\\n'
+        b'{"delta":"0.05","n":3}\n'
     """
     _refuse_unstable(value, "$")
     return (json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()

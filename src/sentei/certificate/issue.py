@@ -1,7 +1,6 @@
 """Writes the record of a decision."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from sentei.certificate.canonical import digest
 from sentei.certificate.decide import Rule, decide
@@ -95,10 +94,9 @@ def _certificate(
     test = next(test for test in decision.tests if test.name == chosen)
     if chosen not in evidence.variants or evidence.variants[chosen].name != chosen:
         raise CertificateError(f"the evidence lacks the digests of the certified variant {chosen!r}")
-    certified: Literal["certified"] = "certified"
     return Certificate(
         format=FORMAT,
-        verdict=certified,
+        verdict="certified",
         claim=claim,
         counts=test.counts,
         p_value=test.p_value,

@@ -105,7 +105,7 @@ class Candidate:
 
 
 class Sealed:
-    """A record whose text ends with the digest of all the rest."""
+    """A record whose text also holds the digest of all the rest, so that no character changes unnoticed."""
 
     @property
     def body(self) -> dict[str, Any]:

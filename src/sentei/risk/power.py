@@ -1,0 +1,97 @@
+"""How often the paired test passes, for a variant whose true rates are known."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import betaincc, ndtr, ndtri
+
+from sentei.risk.binomial import binomial_upper_bound
+from sentei.risk.paired import paired_drop_p_value
+from sentei.risk.pmf import Floats, Ints, binomial_pmf
+
+# Up to this width the limit is computed for every number of discordant rows; wider windows are interpolated.
+_EVERY = 16
+# From here on binomial teeth are far below one percent, and normal scores say the same in no time.
+_NORMAL = 300_000
+
+
+def paired_power(harmed: float, helped: float, n_examples: int, epsilon: float, delta: float, gamma: float) -> float:
+    """How often the paired test passes when rows are harmed and helped at these true rates.
+
+    The limit that harmed minus helped must not exceed falls slowly as discordant rows become more. It is computed
+    exactly at a few numbers of discordant rows, joined by lines and rounded down; where only few numbers are likely, it
+    is computed for each. Above 300 000 rows normal scores replace the count.
+
+    Args:
+        harmed: True rate of harmed rows, in [0, 1].
+        helped: True rate of helped rows, in [0, 1 - harmed].
+        n_examples: Calibration rows.
+        epsilon: Largest acceptable drop.
+        delta: Acceptable chance of a false claim.
+        gamma: As in ``paired_drop_p_value``; below ``delta``.
+    """
+    rate = harmed + helped
+    if n_examples > _NORMAL and rate > 0:
+        return _normal_power(harmed, helped, n_examples, epsilon, delta, gamma)
+    reach = 6 * math.sqrt(n_examples * rate * (1 - rate)) + 6 * (rate > 0)
+    m = np.arange(max(0, int(n_examples * rate - reach)), min(n_examples, math.ceil(n_examples * rate + reach)) + 1)
+    nodes = m if len(m) <= _EVERY else np.linspace(m[0], m[-1], 4).astype(np.int64)
+    limits = [largest_passing(int(node), n_examples, epsilon, delta, gamma) for node in nodes]
+    most_harmed = np.floor((np.interp(m, nodes, limits) + m) / 2 + 1e-9).astype(np.int64)
+    return float(np.sum(binomial_pmf(m, n_examples, rate) * _at_most(most_harmed, m, harmed / rate if rate else 0.0)))
+
+
+def largest_passing(n_discordant: int, n_examples: int, epsilon: float, delta: float, gamma: float) -> int:
+    """Largest harmed minus helped that passes among this many discordant rows; below -n_discordant if none does."""
+
+    def fails(n_harmed: int) -> bool:
+        p = paired_drop_p_value(n_harmed, n_discordant - n_harmed, n_examples, epsilon, gamma)
+        return p > delta
+
+    # Normal scores say where to look; the search from there is exact.
+    highest = binomial_upper_bound(n_discordant, n_examples, gamma) if gamma else 1.0
+    spread = math.sqrt(n_examples * max(highest - epsilon**2, 0.0))
+    guess = round((n_examples * epsilon + float(ndtri(delta - gamma)) * spread - 1 + n_discordant) / 2)
+    return 2 * (_first_failing(fails, n_discordant, guess) - 1) - n_discordant
+
+
+def rows_by_normal_scores(harmed: float, helped: float, epsilon: float, level: float, power: float) -> int:
+    """Rows that a normal approximation asks for; where the exact search begins."""
+    gap = epsilon - (harmed - helped)
+    spread = math.sqrt(max(harmed + helped, epsilon, gap) * 1.1)
+    wanted = float(ndtri(power)) - float(ndtri(level))
+    return max(1, math.ceil((max(wanted, 0.1) * spread / gap) ** 2))
+
+
+def _normal_power(harmed: float, helped: float, n_examples: int, epsilon: float, delta: float, gamma: float) -> float:
+    rate, drop = harmed + helped, harmed - helped
+    highest = rate - float(ndtri(gamma)) * math.sqrt(rate * (1 - rate) / n_examples) if gamma else 1.0
+    if highest < epsilon:
+        return 1.0
+    limit = n_examples * (epsilon - drop) + float(ndtri(delta - gamma)) * math.sqrt(n_examples * (highest - epsilon**2))
+    return float(ndtr(limit / math.sqrt(n_examples * (rate - drop**2))))
+
+
+def _at_most(k: Ints, m: Ints, share: float) -> Floats:
+    """P[Bin(m, share) <= k], elementwise."""
+    inside = (k >= 0) & (k < m)
+    below = betaincc(np.where(inside, k + 1, 1), np.where(inside, m - k, 1), share)
+    result: Floats = np.where(inside, below, (k >= m).astype(np.float64))
+    return result
+
+
+def _first_failing(fails: Callable[[int], bool], most: int, guess: int) -> int:
+    """Smallest count in 0..most that fails, or ``most + 1``; found by growing steps from a guess, then halving."""
+    low = high = min(max(guess, 0), most)
+    step = 1
+    while low >= 0 and fails(low):
+        low, high, step = low - step, low, 2 * step
+    low = max(low, -1)
+    while high <= most and (high == low or not fails(high)):
+        low, high, step = high, high + step, 2 * step
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fails(middle) else (middle, high)
+    return high
