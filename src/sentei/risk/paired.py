@@ -11,7 +11,8 @@ from sentei.risk.pmf import Floats
 from sentei.risk.trinomial import drop_tail
 
 _GRID = 33
-_ROUNDS = 3
+_PEAKS = 3
+_ROUNDS = 6
 
 
 def paired_drop_p_value(n_harmed: int, n_helped: int, n_examples: int, epsilon: float, gamma: float = 0.002) -> float:
@@ -105,7 +106,7 @@ def _p_value(difference: int, n_examples: int, epsilon: float, gamma: float, hig
 def worst_tail(difference: int, n_examples: int, epsilon: float, highest: float) -> float:
     """Largest ``drop_tail`` over every discordance rate from ``epsilon`` to ``highest``.
 
-    A grid that is dense at both ends comes first; the intervals around its best points are then refined. The largest
+    A grid that is dense at both ends comes first; the intervals around its best peaks are then refined. The largest
     value may lie anywhere: at an end, or inside, where harmed minus helped changes between odd and even.
     """
     angle = np.linspace(0, np.pi, _GRID)
@@ -113,16 +114,25 @@ def worst_tail(difference: int, n_examples: int, epsilon: float, highest: float)
     rates[0], rates[-1] = epsilon, highest
     tails = drop_tail(difference, n_examples, epsilon, rates)
     for _ in range(_ROUNDS):
-        finer = _around_best(rates, tails)
-        rates = np.concatenate([rates, finer])
-        tails = np.concatenate([tails, drop_tail(difference, n_examples, epsilon, finer)])
-        by_rate = np.argsort(rates, kind="stable")
-        rates, tails = rates[by_rate], tails[by_rate]
+        best = float(np.max(tails))
+        finer = _around_peaks(rates, tails)
+        rates, tails = _merged(rates, tails, finer, drop_tail(difference, n_examples, epsilon, finer))
+        if best in (tails[0], tails[-1]) and best == np.max(tails):
+            break  # an end of the interval is worst, and nothing near any other peak comes close
     return float(np.max(tails))
 
 
-def _around_best(rates: Floats, tails: Floats) -> Floats:
-    best = int(np.argmax(tails))
-    low, high = rates[max(best - 1, 0)], rates[min(best + 1, len(rates) - 1)]
-    finer: Floats = np.linspace(low, high, 9)[1:-1]
+def _around_peaks(rates: Floats, tails: Floats) -> Floats:
+    """Rates on both sides of the best few local maxima."""
+    padded = np.concatenate([[-np.inf], tails, [-np.inf]])
+    peaks = np.flatnonzero((tails >= padded[:-2]) & (tails >= padded[2:]))
+    best = peaks[np.argsort(-tails[peaks], kind="stable")][:_PEAKS]
+    low, high = rates[np.maximum(best - 1, 0)], rates[np.minimum(best + 1, len(rates) - 1)]
+    finer: Floats = np.unique(np.linspace(low, high, 9)[1:-1])
     return finer
+
+
+def _merged(rates: Floats, tails: Floats, more_rates: Floats, more_tails: Floats) -> tuple[Floats, Floats]:
+    rates, tails = np.concatenate([rates, more_rates]), np.concatenate([tails, more_tails])
+    by_rate = np.argsort(rates, kind="stable")
+    return rates[by_rate], tails[by_rate]
