@@ -22,7 +22,7 @@ def prune(
         scores: Its importance scores.
         pruned: Masked weights, BatchNorm re-estimated.
     """
-    from sentei import steps
     from sentei.adapters.uris import open_uri
+    from sentei.steps import prune
 
-    pruned.metadata.update(steps.prune(examples, variant, dense.path, scores.path, pruned.path, open_uri))
+    pruned.metadata.update(prune.prune(examples, variant, dense.path, scores.path, pruned.path, open_uri))

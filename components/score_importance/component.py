@@ -14,6 +14,6 @@ def score_importance(importance: str, dense: dsl.Input[dsl.Model], scores: dsl.O
         dense: The dense model.
         scores: One tensor per criterion and weight.
     """
-    from sentei import steps
+    from sentei.steps import score
 
-    scores.metadata.update(steps.score_importance(importance, dense.path, scores.path))
+    scores.metadata.update(score.score_importance(importance, dense.path, scores.path))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentei import steps
 from sentei.adapters.mlflow import tracking
 from sentei.adapters.uris import open_uri
 from sentei.steps import layout
@@ -23,7 +22,9 @@ class PlanOutputs(NamedTuple):
 
 def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
     """Freeze the plan and open the parent run that all of it is recorded under."""
-    frozen = steps.plan(recipe, open_uri)
+    from sentei.steps.plan import plan as freeze
+
+    frozen = freeze(recipe, open_uri)
     key = run_key or job_id
     texts = {"recipe.yaml": recipe, "plan.json": to_text(frozen.record())}
     parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts)
@@ -35,7 +36,9 @@ def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
 
 def evaluate(examples: str, split: str, parent: str, variant: str, evaluation: str) -> dict[str, str]:
     """Run a served variant on a split; show what came out in its nested run."""
-    summary = steps.evaluate(examples, variant, split, evaluation, open_uri)
+    from sentei.steps.evaluate import evaluate as measure
+
+    summary = measure(examples, variant, split, evaluation, open_uri)
     if summary["name"]:  # after a refusal nothing was chosen, and so there is no run to show it in
         tracking.record_variant(parent, summary)
     return {key: summary[key] for key in ("name", "status", "digest")}
@@ -53,10 +56,10 @@ def calibrate(
     chosen: str,
 ) -> dict[str, str]:
     """Decide; show who was certified, refused, not tested or failed, and nothing more of the calibration split."""
+    from sentei.steps.calibrate import calibrate as decide
+
     started = tracking.started_at(parent)
-    decided = steps.calibrate(
-        decision, examples, dense, reference, variants, evaluations, verdict, chosen, started, open_uri
-    )
+    decided = decide(decision, examples, dense, reference, variants, evaluations, verdict, chosen, started, open_uri)
     tracking.record_verdicts(parent, decided.verdicts)
     return {"verdict": decided.verdict, "reason": decided.reason, "digest": decided.digest}
 
@@ -65,7 +68,9 @@ def register(
     recipe: str, decision: str, parent: str, verdict: str, chosen: str, test: str, dense_test: str, bundle: str
 ) -> dict[str, str]:
     """Assemble and verify the bundle, release it, enter it in the registry; a refusal leaves both alone."""
-    summary = steps.assemble(recipe, decision, verdict, chosen, test, dense_test, bundle)
+    from sentei.steps.assemble import assemble
+
+    summary = assemble(recipe, decision, verdict, chosen, test, dense_test, bundle)
     if summary["status"] == "ok":
         summary |= _release(Path(bundle), parent, from_text(decision))
     tags = {
