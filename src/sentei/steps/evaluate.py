@@ -12,7 +12,7 @@ from sentei.evaluation.losses import zero_one_losses
 from sentei.evaluation.served import ServedModel
 from sentei.steps import layout
 from sentei.steps.examples import OpenUri, open_split
-from sentei.steps.failure import recording
+from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import threads
@@ -42,7 +42,8 @@ def evaluate(
         layout.writing(path, "evaluation", {"variant": source.digest}) as draft,
     ):
         draft.facts.update(name=name, split=split)
-        with recording(draft, source):
+        with recording(draft):
+            require_made(source)
             _evaluate(draft, from_text(examples), source, split, open_uri)
     return _summary(source, layout.reading(path), split)
 

@@ -10,7 +10,7 @@ from sentei.models import train as fit
 from sentei.steps import layout
 from sentei.steps.checkpoint import Checkpoint
 from sentei.steps.examples import OpenUri, open_split, preprocessing_of
-from sentei.steps.failure import recording
+from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import read_architecture, read_masks, read_network, write_cost, write_network, write_served
 from sentei.steps.progress import stage, tell, work
@@ -36,9 +36,10 @@ def finetune(
     source, teacher = layout.reading(pruned, "pruned"), layout.reading(dense, "variant")
     inputs = {"pruned": source.digest, "dense": teacher.digest}
     name = source.facts["name"]
-    with stage("finetune", name), layout.writing(path, "variant", inputs) as draft, recording(draft, source, teacher):
-        use_threads(shared=True)
+    with stage("finetune", name), layout.writing(path, "variant", inputs) as draft, recording(draft):
         draft.facts.update(source.facts)
+        require_made(source, teacher)
+        use_threads(shared=True)
         data, spec = from_text(examples), source.facts["spec"]
         model, masks = read_network(source), read_masks(source)
         history = _recover(model, masks, read_network(teacher), data, spec, source.digest, open_uri)

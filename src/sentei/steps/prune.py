@@ -7,7 +7,7 @@ from sentei.models import reestimate_batchnorm
 from sentei.sparsity import achieved_sparsity, allocate, apply_masks
 from sentei.steps import layout
 from sentei.steps.examples import OpenUri, open_split, preprocessing_of
-from sentei.steps.failure import recording
+from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text
 from sentei.steps.networks import read_architecture, read_network, read_tensors, write_network
 from sentei.steps.progress import stage, work
@@ -46,9 +46,10 @@ def prune(
             "run score-importance on this model"
         )
     inputs = {"dense": source.digest, "scores": scored.digest}
-    with stage("prune", spec["name"]), layout.writing(path, "pruned", inputs) as draft, recording(draft, source):
-        use_threads(shared=True)
+    with stage("prune", spec["name"]), layout.writing(path, "pruned", inputs) as draft, recording(draft):
         draft.facts.update(name=spec["name"], spec=spec)
+        require_made(source, scored)
+        use_threads(shared=True)
         _prune(draft, spec, from_text(examples), source, scored, open_uri)
     return layout.summary(path)
 
