@@ -66,7 +66,7 @@ class Family(Section):
         twice = sorted(name for name, n in names.items() if n > 1)
         if twice:
             raise PydanticCustomError(
-                "family", "the family holds {names} more than once", {"names": ", ".join(twice[:3])}
+                "family", "expected every variant once; more than once: {names}", {"names": ", ".join(twice[:3])}
             )
         return grid
 

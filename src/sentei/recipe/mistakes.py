@@ -49,13 +49,18 @@ def _what(mistake: Any) -> str:
         return f"unknown name{_nearest(str(mistake['loc'][-1]), _known_names(mistake['loc'][:-1]))}"
     if kind == "missing":
         return "required, but missing"
+    if kind == "invalid_key":
+        return f"expected a name, received {received!r}; names are texts"
     if kind == "literal_error":
         choices = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         close = get_close_matches(str(received), choices, n=1, cutoff=0.5)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"expected {'one of ' * (len(choices) > 1)}{', '.join(choices)}; received {received!r}{hint}"
+    if kind == "string_pattern_mismatch":
+        return f"expected a text that matches {context['pattern']}; received {received!r}"
     message = mistake["msg"].removeprefix("Input should be ").removeprefix("expected ")
-    return f"expected {message}" + (f"; received {received!r}" if received is not None else "")
+    scalar = received is not None and not isinstance(received, dict | list)
+    return f"expected {message}" + (f"; received {received!r}" if scalar else "")
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -81,5 +86,13 @@ def _section(annotation: Any) -> Any:
 
 
 def _plain(loc: Sequence[str | int]) -> list[str | int]:
-    """The path without the marks that pydantic adds for the members of a union, such as ``constrained-int``."""
-    return [part for part in loc if isinstance(part, int) or part.replace("_", "").isalnum()]
+    """The path without the marks that pydantic adds behind a field, such as ``constrained-int`` in a union."""
+    model: Any = Recipe
+    kept: list[str | int] = []
+    for part in loc:
+        if isinstance(part, int) or model is not None:
+            kept.append(part)
+        if not isinstance(part, int) and model is not None:
+            field = model.model_fields.get(part)
+            model = _section(field.annotation) if field else None
+    return kept

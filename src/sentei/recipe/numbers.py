@@ -1,17 +1,21 @@
 """Decimal numbers that keep the text their author wrote, so that digests and certificates repeat."""
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+LARGEST_EXPONENT = 30
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,5})?")  # YAML reads 1e-2 as a text
+
 
 def decimal_text(value: Any) -> str:
     """The shortest plain decimal text of a number.
 
     Args:
-        value: An integer, a float or the text of a finite decimal number.
+        value: An integer, a float or the text of a decimal number, such as ``1e-2``; 0, or from 1e-30 to 1e30 in size.
 
     Raises:
         PydanticCustomError: It is none of these.
@@ -20,7 +24,9 @@ def decimal_text(value: Any) -> str:
         >>> decimal_text(0.050), decimal_text("1e-2"), decimal_text(3)
         ('0.05', '0.01', '3')
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise PydanticCustomError("decimal", "expected a number")
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise PydanticCustomError("decimal", "expected a number")
     try:
         number = Decimal(str(value))
@@ -28,8 +34,12 @@ def decimal_text(value: Any) -> str:
         raise PydanticCustomError("decimal", "expected a number") from error
     if not number.is_finite():
         raise PydanticCustomError("decimal", "expected a finite number")
-    text = f"{number.normalize():f}"
-    return "0" if text == "-0" else text
+    if number == 0:
+        return "0"
+    if abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise PydanticCustomError("decimal", "expected a number between 1e-30 and 1e30 in size")
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _within(low: str, high: str, *, open_low: bool, open_high: bool) -> Any:

@@ -17,6 +17,8 @@ class _Loader(yaml.SafeLoader):
 def _unique_keys(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a name must be one word", key.start_mark)
         if key.value in seen:
             raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands here twice", key.start_mark)
         seen.add(key.value)

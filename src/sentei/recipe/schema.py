@@ -1,11 +1,13 @@
 """The recipe's shape: every field a user can write, with its meaning, range and default."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
+from sentei.recipe.arguments import Arguments
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Probability, Rate, Share, Unit, Weight
 from sentei.recipe.section import Section
@@ -46,7 +48,7 @@ class Data(Section):
     )
     channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour images")
     factory: str | None = Field(None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows")
-    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the factory")
+    kwargs: Arguments = Field(default_factory=dict, description="arguments of the factory")
     limit: Count | None = Field(None, description="use only the first rows of each part")
     duplicates: Literal["refuse", "drop"] = Field(
         "refuse", description="exact duplicates across splits: an error, or dropped"
@@ -76,7 +78,7 @@ class Model(Section):
 
     architecture: Architectures | None = Field(None, description="a known architecture")
     factory: str | None = Field(None, description="my_package.nets:build, from a module that SENTEI_FACTORIES allows")
-    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture or factory")
+    kwargs: Arguments = Field(default_factory=dict, description="arguments of the architecture or factory")
     pretrained: str | None = Field(
         None, description="a checkpoint (.safetensors, .pt), a folder, s3:// or models:/name@alias; replaces training"
     )
@@ -149,7 +151,8 @@ class Claim(Section):
     @field_validator("gamma")
     @classmethod
     def _gamma_below_delta(cls, gamma: str, info: ValidationInfo) -> str:
-        if "delta" in info.data and float(gamma) >= float(info.data["delta"]):
+        unused = info.data.get("kind") != "accuracy_drop" or "delta" not in info.data
+        if not unused and Decimal(gamma) >= Decimal(info.data["delta"]):
             raise PydanticCustomError("gamma", "expected less than delta ({delta})", {"delta": info.data["delta"]})
         return gamma
 
