@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = ("sentei", "numpy", "scipy", "torch", "onnx", "onnxruntime")
+# Below this, threads wait for each other longer than they compute: a LeNet-5 at batch 128 (5e7) gains nothing from a
+# second thread and loses a factor of three where another process uses the core; a ResNet-20 (4e9) gains.
+WORTH_DIVIDING = 500_000_000
 NUMERIC_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8", "asimd", "sve")
 
 
@@ -22,11 +25,18 @@ def threads(*, shared: bool) -> int:
     return max(1, cores // int(os.environ.get("SENTEI_SIDE_BY_SIDE", "1"))) if shared else cores
 
 
-def use_threads(*, shared: bool) -> int:
-    """Give torch its threads, and ask it for results that repeat."""
+def use_threads(*, shared: bool, macs_per_batch: int | None = None) -> int:
+    """Give torch its threads, and ask it for results that repeat.
+
+    Args:
+        shared: Whether variants run side by side on this machine.
+        macs_per_batch: Multiply-accumulates of one forward pass, if known; a small one is not worth dividing.
+    """
     import torch
 
     count = threads(shared=shared)
+    if macs_per_batch is not None and macs_per_batch < WORTH_DIVIDING:
+        count = 1
     torch.set_num_threads(count)
     torch.use_deterministic_algorithms(True)
     return count

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from sentei.evaluation.macs import count_macs
 from sentei.models import Architecture, build
 from sentei.models import train as fit
 from sentei.steps import layout
@@ -36,8 +37,9 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
     """
     data, plan = from_text(examples), from_text(dense)
     with stage("train", "dense"), layout.writing(path, "variant") as draft:
-        use_threads(shared=False)
         model = build(_architecture(plan), seed=plan["seed"])
+        macs = count_macs(model, tuple(data["input"]["shape"])).total
+        use_threads(shared=False, macs_per_batch=macs * plan["training"]["batch_size"])
         if plan["pretrained"]:
             load_pretrained(model, plan["pretrained"], open_uri)
             history: dict[str, Any] = {"epochs": []}

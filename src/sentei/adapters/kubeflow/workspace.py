@@ -103,6 +103,7 @@ class Workspace:
             "SENTEI_EVENTS": str(run.events),
             "SENTEI_SIDE_BY_SIDE": "2",  # kfp.local runs at most two tasks of a loop at once
             "PYTHONUNBUFFERED": "1",
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # waiting threads leave the core to others
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GIT_PYTHON_REFRESH": "quiet",
         }
