@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import os
+import weakref
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,8 @@ class S3:
     def __init__(self, client: "S3Client") -> None:
         self._client = client
         self.endpoint = client.meta.endpoint_url
+        # The client keeps connections open for the next request; they close with the last user of this store.
+        weakref.finalize(self, client.close)
 
     @classmethod
     def from_env(cls) -> "S3":
@@ -87,7 +91,11 @@ class S3:
             checksum = hashlib.file_digest(body, "sha256").digest()
             body.seek(0)
             self._client.put_object(
-                Bucket=address.bucket, Key=address.key, Body=body, ChecksumSHA256=base64.b64encode(checksum).decode()
+                Bucket=address.bucket,
+                Key=address.key,
+                Body=body,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(checksum).decode(),
             )
 
     def download_file(self, uri: str, path: Path, etag: str = "") -> None:
@@ -135,7 +143,8 @@ class S3:
         for attempt in range(1, _ATTEMPTS + 1):
             answer = self._client.get_object(Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED")
             try:
-                size, sha256 = _copy(answer["Body"], partial)
+                with closing(answer["Body"]) as body:
+                    size, sha256 = _copy(body, partial)
                 break
             except _BROKEN_READS:
                 if attempt == _ATTEMPTS:

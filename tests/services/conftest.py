@@ -1,0 +1,182 @@
+"""Real servers for the service tests: S3 (moto) and MLflow, each on a free port of 127.0.0.1."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import boto3
+import pytest
+from onnx import TensorProto, helper
+
+from sentei.certificate.canonical import canonical_json, sha256_hex
+from sentei.steps import layout
+
+AWS = {
+    "AWS_ACCESS_KEY_ID": "test-key",
+    "AWS_SECRET_ACCESS_KEY": "test-secret-that-no-message-shows",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served(arguments: list[str], url: str, log: Path, env: dict[str, str]):
+    """A server that answers at ``url``; ended with everything that it started."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdout=out,
+            stderr=out,
+            env={**os.environ, **env},
+            start_new_session=True,
+        )
+        try:
+            until_it_answers(process, url, log)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until_it_answers(process: subprocess.Popen, url: str, log: Path) -> None:
+    for _ in range(1200):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+    pytest.fail(f"{url} did not come up:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("s3") / "log"
+    with served(["moto.server", "-H", "127.0.0.1", "-p", str(port)], url, log, AWS):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def raw_s3(s3_endpoint):
+    """A client of its own, so that what sentei wrote is looked at by something else."""
+    return boto3.session.Session(AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"]).client(
+        "s3", endpoint_url=s3_endpoint, region_name=AWS["AWS_DEFAULT_REGION"]
+    )
+
+
+@pytest.fixture
+def bucket(s3_endpoint, raw_s3, monkeypatch):
+    """Name of a new bucket with versions kept, on the server that the environment names."""
+    for name, value in {**AWS, "AWS_ENDPOINT_URL": s3_endpoint}.items():
+        monkeypatch.setenv(name, value)
+    name = f"test-{uuid.uuid4().hex}"
+    raw_s3.create_bucket(Bucket=name)
+    raw_s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory):
+    """An MLflow database with its tables: making one takes seconds, copying it none."""
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    made = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1])"
+    subprocess.run(
+        [sys.executable, "-c", made, f"sqlite:///{path}"], check=True, capture_output=True, env={**os.environ, **QUIET}
+    )
+    return path
+
+
+@pytest.fixture
+def local_mlflow(template_database, tmp_path, monkeypatch):
+    """The working directory of a laptop, whose runs are kept in ``mlflow.db``."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copy(template_database, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(s3_endpoint, raw_s3, template_database, tmp_path_factory):
+    """URL of an MLflow server whose artifacts pass through it to S3."""
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    shutil.copy(template_database, folder / "mlflow.db")
+    raw_s3.create_bucket(Bucket="mlflow-artifacts")
+    url = f"http://127.0.0.1:{port}"
+    arguments = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    arguments += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    arguments += ["--artifacts-destination", "s3://mlflow-artifacts/root"]
+    env = {**AWS, **QUIET, "MLFLOW_S3_ENDPOINT_URL": s3_endpoint}
+    with served(arguments, f"{url}/health", folder / "log", env):
+        yield url
+
+
+def network(weights: list[float]) -> bytes:
+    """An ONNX network from uint8 rows (n, 2, 2) to three logits."""
+    nodes = [
+        helper.make_node("Cast", ["rows"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["numbers", "flat"], ["vectors"]),
+        helper.make_node("MatMul", ["vectors", "weights"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("rows", TensorProto.UINT8, ["n", 2, 2])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [
+            helper.make_tensor("flat", TensorProto.INT64, [2], [-1, 4]),
+            helper.make_tensor("weights", TensorProto.FLOAT, [4, 3], weights),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+
+
+@pytest.fixture
+def make_bundle(tmp_path):
+    """Builds release bundles; what differs from the usual one is named."""
+
+    def build(name="bundle", *, seed=0, verdict="certified", **facts) -> Path:
+        certificate = canonical_json({"seed": seed, "verdict": verdict})
+        with layout.writing(tmp_path / name, "bundle") as draft:
+            draft.write("certificate.json", certificate)
+            draft.write("model/model.onnx", network([float(i + seed) for i in range(12)]))
+            draft.write_json("model/architecture.json", {"name": "net"})
+            draft.write("model/weights.safetensors", b"weights %d" % seed)
+            draft.write_json("evidence/rows.json", list(range(100)))
+            draft.facts |= {
+                "name": "lenet",
+                "claim": {"kind": "accuracy_drop", "tolerance": "0.01", "delta": "0.05", "gamma": "0.002"},
+                "n": 1000,
+                "cost": {"name": "bytes", "value": "5000"},
+                "certificate_sha256": sha256_hex(certificate),
+                "dense_digest": "d" * 64,
+                "description": "# LeNet\n\nAt most 1 point below the dense network.",
+                **facts,
+            }
+        return tmp_path / name
+
+    return build
