@@ -8,7 +8,7 @@ made from, and its own digest; a reader checks them before use.
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ TABLE = "table.json"
 REPORT = "report.json"
 FORMAT = "sentei.artifact/1"
 PARTIAL = ".partial-"
+FIELDS = {"kind": str, "status": str, "reason": str, "facts": dict, "files": dict, "inputs": dict}
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ def read_manifest(path: str | Path) -> Artifact:
         if body["format"] != FORMAT or digest(body) != claimed:
             raise ArtifactError(f"{manifest}: the manifest was altered, or its format is unknown")
         del body["format"]
+        if {name: type(value) for name, value in body.items()} != FIELDS or body["status"] not in ("ok", "failed"):
+            raise ArtifactError(f"{manifest}: the manifest was altered: its fields are not those of {FORMAT}")
         return Artifact(path=folder, digest=claimed, **body)
     except (CertificateError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{manifest}: the manifest was altered ({error})") from error
@@ -208,14 +211,13 @@ def _seal(draft: Draft) -> None:
 
 
 def _replace(partial: Path, final: Path) -> None:
-    if final.exists():
-        # A folder cannot be renamed over another one; the old one steps aside under a name that is never read.
-        aside = final.with_name(f"{final.name}{PARTIAL}old-{os.getpid()}")
+    # A folder cannot be renamed over another one; the old one steps aside under a name that is never read.
+    aside = final.with_name(f"{final.name}{PARTIAL}old-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    with suppress(FileNotFoundError):
         os.rename(final, aside)
-        os.rename(partial, final)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.rename(partial, final)
+    os.rename(partial, final)
+    shutil.rmtree(aside, ignore_errors=True)
     _flush(final.parent)
 
 
@@ -234,4 +236,10 @@ def _flush(path: Path) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    found = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    for path in found:
+        if path.is_symlink() or not path.is_file():
+            raise ArtifactError(
+                f"{path}: expected plain files, found a link or a special file; put the file itself here"
+            )
+    return sorted(str(path.relative_to(folder)) for path in found)
