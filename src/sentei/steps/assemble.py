@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,32 @@ def assemble(
         if ruled.facts["verdict"] != "certified":
             draft.fail(ruled.facts["lines"][0])
         else:
-            _fill(draft, recipe, plan, ruled, layout.reading(chosen, "variant"), _report(test, dense_test))
+            model = layout.reading(chosen, "variant")
+            record = _record(ruled, model)
+            report = _report({"variant": (test, model.digest), "dense": (dense_test, record.dense.digest)})
+            _fill(draft, recipe, plan, ruled, record, model, report)
     summary: dict[str, Any] = layout.summary(bundle)
     if summary["status"] == "ok":
         verify(Path(bundle))
     return summary
 
 
-def _fill(
-    draft: layout.Draft, recipe: str, plan: Any, ruled: layout.Artifact, model: layout.Artifact, report: dict[str, Any]
-) -> None:
+def _record(ruled: layout.Artifact, model: layout.Artifact) -> Certificate:
     record = parse(ruled.file(layout.CERTIFICATE).read_bytes(), str(ruled.path))
     if not isinstance(record, Certificate) or model.digest != record.variant.digest:
         raise ArtifactError(f"{model.path}: not the variant that the certificate names; run calibrate again")
+    return record
+
+
+def _fill(
+    draft: layout.Draft,
+    recipe: str,
+    plan: Any,
+    ruled: layout.Artifact,
+    record: Certificate,
+    model: layout.Artifact,
+    report: dict[str, Any],
+) -> None:
     shutil.copytree(model.path, draft.path / MODEL)
     for name in sorted(ruled.files):
         shutil.copyfile(ruled.path / name, draft.file(name))
@@ -84,8 +98,11 @@ def _fill(
     )
 
 
-def _report(test: str | Path, dense_test: str | Path) -> dict[str, Any]:
-    parts = {"variant": layout.reading(test, "evaluation"), "dense": layout.reading(dense_test, "evaluation")}
+def _report(tested: Mapping[str, tuple[str | Path, str]]) -> dict[str, Any]:
+    parts = {role: layout.reading(path, "evaluation") for role, (path, _) in tested.items()}
+    for role, part in parts.items():
+        if part.inputs["variant"] != tested[role][1] or part.facts["split"] != "test":
+            raise ArtifactError(f"{part.path}: expected the evaluation of the {role} model on test; run evaluate on it")
     losses = {role: read_losses(part) for role, part in parts.items()}
     return {
         "split": "test",

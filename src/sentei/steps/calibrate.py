@@ -117,7 +117,7 @@ def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: P
 def _advice(record: Certificate | Refusal) -> list[str]:
     """For a refusal: how many calibration rows the most promising variant would need."""
     if not isinstance(record, Refusal):
-        return [f"the smallest drop that these rows prove: {record.upper_bound}"]
+        return [f"the smallest bound that these rows prove: {record.upper_bound}"]
     possible = [candidate for candidate in record.candidates if candidate.rows_needed is not None]
     if not possible:
         return ["no number of calibration rows would do: on the selection split no variant lies within the claim"]

@@ -48,7 +48,11 @@ class Candidates:
         _require(measured.inputs["variant"] == base.digest, f"{reference}: evaluates another model than {dense}")
         made = {a.facts["name"]: a for a in (layout.reading(path, "variant") for path in variants)}
         seen = {a.facts["name"]: a for a in (layout.reading(path, "evaluation") for path in evaluations)}
-        _require(set(made) == set(seen) == set(family), f"expected the family {list(family)}, received {sorted(made)}")
+        complete = len(variants) == len(evaluations) == len(family) and set(made) == set(seen) == set(family)
+        _require(complete, f"expected the family {list(family)}, each once, received {sorted(made)}")
+        for name, artifact in [*seen.items(), ("dense", measured)]:
+            split = artifact.facts["split"]
+            _require(split == "selection", f"{name}: expected an evaluation on the selection split, received {split}")
         for name, artifact in made.items():
             _require(seen[name].inputs["variant"] == artifact.digest, f"{name}: the evaluation is of another variant")
             _require(artifact.inputs.get("dense") == base.digest, f"{name}: it was pruned from another dense model")
@@ -109,10 +113,10 @@ def _row(variant: layout.Artifact, evaluation: layout.Artifact, verdict: str) ->
     row["sparsity"] = variant.facts.get("sparsity", "")
     row["achieved_sparsity"] = variant.facts.get("achieved_sparsity", row["sparsity"])
     if evaluation.failed:
-        return row | dict.fromkeys(("accuracy", "bytes", "macs", "nonzero_macs"), "")
+        return row | dict.fromkeys(("accuracy", *DECIDING), "")
     accuracy = 1 - evaluation.facts["n_errors"] / evaluation.facts["n_examples"]
     cost = json.loads(evaluation.file(layout.COST).read_bytes())
-    return row | {"accuracy": f"{accuracy:.6f}"} | {name: cost[name] for name in ("bytes", "macs", "nonzero_macs")}
+    return row | {"accuracy": f"{accuracy:.6f}"} | {name: cost[name] for name in DECIDING}
 
 
 def _require(condition: bool, message: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sentei.errors import DataError
 from sentei.evaluation.latency import measure_latency
 from sentei.evaluation.losses import zero_one_losses
 from sentei.evaluation.served import ServedModel
@@ -34,7 +35,14 @@ def evaluate(
 
     Returns:
         What the tracking server shows of the variant: parameters, metrics and curves.
+
+    Raises:
+        DataError: The split is another one, or its rows are not those of the plan.
     """
+    if split not in ("selection", "test"):
+        raise DataError(
+            f"evaluate: expected the split selection or test, received {split}; calibrate alone reads calibration"
+        )
     source = layout.reading(variant, "variant")
     name = source.facts.get("name", "")
     with (

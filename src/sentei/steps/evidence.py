@@ -1,6 +1,8 @@
 """The evidence behind a decision as files: losses, costs, rows and digests, enough to recompute every number."""
 
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ArtifactError(f"{path}: expected arrays in an .npz file; {error}") from error
 
 

@@ -60,13 +60,16 @@ def verify(bundle: Path) -> Verified:
         raise CertificateError(f"{bundle / layout.CERTIFICATE}: expected a certificate, received a refusal")
     model = layout.reading(bundle / MODEL, "variant")
     _require_model(record, model)
-    served = Variant(record.variant.name, model.digest, model.files[layout.SERVED])
+    served = Variant(record.variant.name, model.digest, record.variant.served_sha256)
     _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
     return Verified(record, len(artifact.files), _comparisons(artifact))
 
 
 def _require_model(record: Certificate, model: layout.Artifact) -> None:
-    stated, found = (record.variant.digest, record.variant.served_sha256), (model.digest, model.files[layout.SERVED])
+    stated, found = (
+        (record.variant.digest, record.variant.served_sha256),
+        (model.digest, model.files.get(layout.SERVED)),
+    )
     if stated != found or model.facts.get("name") != record.variant.name:
         raise CertificateError(f"{model.path}: not the model that the certificate names ({record.variant.name})")
     if model.inputs.get("dense") != record.dense.digest:
