@@ -36,7 +36,10 @@ def recipe_text(name: str) -> str:
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in shipped("pipelines/recipes").glob("*.yaml")))
         raise RecipeError(f"{name}: no such file, and no shipped recipe of that name; shipped are {known}")
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{name}: expected a text in UTF-8; {error}") from error
 
 
 def local_image() -> str:
