@@ -3,10 +3,9 @@
 import json
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import click
-
-from sentei.errors import ServiceError
 
 
 @click.command()
@@ -55,6 +54,7 @@ def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:  #
     from sentei.cli.progress import follow
 
     started.result.unlink(missing_ok=True)
+    told_before = started.log.stat().st_size if started.log.exists() else 0
     process = start(place, started)
     try:
         follow(started.events, process, n_tasks=8 + 3 * n_variants)
@@ -63,20 +63,18 @@ def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:  #
             process.terminate()
             process.wait()
     if process.returncode != 0 or not started.result.is_file():
-        raise ServiceError(
-            f"the pipeline stopped: {_last_error(started.log)}\nThe whole log: {_near(started.log)}; "
-            "the same command continues the run once the cause is removed"
-        )
+        _explain(started.log, told_before)
 
 
-def _last_error(log: Path) -> str:
-    """The last line of the log that names an exception of ours, else the last one that names any."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    for mark in ("sentei.errors.", "Error: "):
-        found = [line.partition("sentei.errors.")[2] or line for line in lines if mark in line]
-        if found:
-            return found[-1]
-    return lines[-1] if lines else "it wrote nothing"
+def _explain(log: Path, told_before: int) -> NoReturn:
+    """Raise what stopped this start of the run; what earlier starts told is past."""
+    from sentei.cli.cause import cause
+
+    error = cause(log.read_bytes()[told_before:].decode(errors="replace"))
+    raise type(error)(
+        f"the pipeline stopped: {error}\nThe whole log: {_near(log)}; "
+        "the same command continues the run once the cause is removed"
+    ) from error
 
 
 def _near(path: Path) -> str:

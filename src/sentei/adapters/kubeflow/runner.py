@@ -1,6 +1,6 @@
 """Runs the compiled pipeline with ``kfp.local``, in a process of its own: kfp patches printing and logging.
 
-``python -m sentei.adapters.kubeflow.runner RUN_FOLDER RUN_KEY WORKSPACE`` is what ``sentei run`` starts.
+``python -m sentei.adapters.kubeflow.runner RUN_FOLDER RUN_KEY WORKSPACE PARENT_PID`` is what ``sentei run`` starts.
 """
 
 import ctypes
@@ -16,16 +16,16 @@ from sentei.adapters.kubeflow.workspace import LocalRun, Workspace
 
 def start(workspace: Workspace, run: LocalRun) -> "subprocess.Popen[bytes]":
     """Start the pipeline of a run; its output goes to the run's log."""
-    command = [sys.executable, "-m", __name__, str(run.folder), run.key, str(workspace.root)]
+    command = [sys.executable, "-m", __name__, str(run.folder), run.key, str(workspace.root), str(os.getpid())]
     with run.log.open("ab") as log:
         return subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=workspace.environment(run)
         )
 
 
-def main(folder: str, key: str, root: str) -> None:
+def main(folder: str, key: str, root: str, parent: str) -> None:
     """Run the pipeline, and write where its verdict and its bundle stand."""
-    _die_with_parent()
+    _die_with(int(parent))
     os.environ["SENTEI_RUNNER_PID"] = str(os.getpid())
     from kfp import components, local
 
@@ -47,10 +47,12 @@ def main(folder: str, key: str, root: str) -> None:
     os.replace(partial, Path(folder) / "result.json")
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask Linux to end this process when the command line that started it is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        sys.exit(f"process {parent}, which started this run, ended before the run began")
 
 
 if __name__ == "__main__":
