@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
 
 from sentei.recipe.numbers import Share
 from sentei.recipe.section import Section
@@ -58,9 +59,10 @@ class Family(Section):
 
     @field_validator("grid")
     @classmethod
-    def _distinct(cls, grid: Grid | None, info: object) -> Grid | None:
-        listed: list[Variant] = getattr(info, "data", {}).get("variants", [])
-        names = Counter(variant.name for variant in [*listed, *(grid or [])])
+    def _distinct(cls, grid: Grid | None, info: ValidationInfo) -> Grid | None:
+        if "variants" not in info.data:
+            return grid  # they have mistakes of their own, which are told already
+        names = Counter(variant.name for variant in [*info.data["variants"], *(grid or [])])
         if not names:
             raise PydanticCustomError("family", "expected at least one variant, in variants or in grid")
         twice = sorted(name for name, n in names.items() if n > 1)

@@ -1,0 +1,269 @@
+"""A recipe is what its author wrote, or every mistake in it with its place and a way out."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentei.errors import RecipeError
+from sentei.recipe import Recipe, parse_recipe
+
+SHIPPED = sorted((Path(__file__).resolve().parents[3] / "pipelines/recipes").glob("*.yaml"))
+
+SMALL = """\
+name: small
+seed: 0
+data:
+  source: digits
+  splits: {scoring: 100, selection: 300, calibration: 600, test: 200}
+model:
+  architecture: mlp
+  kwargs: {hidden: [16]}
+train: {epochs: 3}
+family:
+  variants:
+    - {sparsity: 0.5}
+claim: {epsilon: 0.03}
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def changed(old: str, new: str) -> str:
+    assert SMALL.count(old) == 1
+    return SMALL.replace(old, new)
+
+
+def test_every_mistake_is_told_at_once_with_path_line_and_nearest_name():
+    text = """\
+name: Small
+sead: 1
+data:
+  source: digit
+  splits: {scoring: 0, selection: 300, calibration: "600", test: 200, tset: 1}
+model:
+  architecture: lenet5
+train:
+  epochs: 3.0
+  batch-size: 7
+  learning-rate: 1
+family:
+  variants:
+    - {sparsity: 1.0}
+    - {sparsity: 0.5, criterion: magnitud-l2}
+"""
+    assert mistakes(text) == [
+        "claim: required, but missing",
+        "data.source (line 4): expected one of fashion-mnist, digits, idx, images, npz, factory; received 'digit'; "
+        "did you mean 'digits'?",
+        "data.splits.calibration (line 5): expected a valid integer; received '600'",
+        "data.splits.scoring (line 5): expected greater than or equal to 1; received 0",
+        "data.splits.tset (line 5): unknown name; did you mean 'test'?",
+        "family.variants.0.sparsity (line 14): expected a number >= 0 and < 1; received 1.0",
+        "family.variants.1.criterion (line 15): expected one of magnitude-l1, magnitude-l2, random; "
+        "received 'magnitud-l2'; did you mean 'magnitude-l2'?",
+        "model.architecture (line 7): expected one of mlp, lenet-300-100, lenet-5, resnet-20, torchvision/resnet18, "
+        "torchvision/mobilenet_v2, torchvision/vgg16_bn; received 'lenet5'; did you mean 'lenet-5'?",
+        "name (line 1): expected a text that matches ^[a-z0-9][a-z0-9-]{0,40}$; received 'Small'",
+        "sead (line 2): unknown name; did you mean 'seed'?",
+        "train.batch-size (line 10): unknown name; did you mean 'batch_size'?",
+        "train.epochs (line 9): expected a valid integer; received 3.0",
+        "train.learning-rate (line 11): unknown name; did you mean 'learning_rate'?",
+    ]
+
+
+def test_the_small_recipe_itself_has_no_mistake():
+    assert parse_recipe(SMALL).name == "small"
+
+
+@pytest.mark.parametrize(
+    ("place", "section"),
+    [
+        ("", SMALL + "xyzzy: 1\n"),
+        ("data.", changed("  source: digits", "  source: digits\n  xyzzy: 1")),
+        ("data.splits.", changed("test: 200}", "test: 200, xyzzy: 1}")),
+        ("model.", changed("  architecture: mlp", "  architecture: mlp\n  xyzzy: 1")),
+        ("train.", changed("{epochs: 3}", "{epochs: 3, xyzzy: 1}")),
+        ("family.", changed("  variants:", "  xyzzy: 1\n  variants:")),
+        ("family.variants.0.", changed("{sparsity: 0.5}", "{sparsity: 0.5, xyzzy: 1}")),
+        ("family.grid.", changed("  variants:", "  grid: {sparsity: [0.1], xyzzy: 1}\n  variants:")),
+        ("finetune.", SMALL + "finetune: {xyzzy: 1}\n"),
+        ("claim.", changed("{epsilon: 0.03}", "{epsilon: 0.03, xyzzy: 1}")),
+        ("compare.0.", SMALL + "compare: [{epsilon: 0.03, xyzzy: 1}]\n"),
+        ("procedure.", SMALL + "procedure: {xyzzy: 1}\n"),
+        ("release.", SMALL + "release: {xyzzy: 1}\n"),
+        ("registry.", SMALL + "registry: {xyzzy: 1}\n"),
+    ],
+)
+def test_an_unknown_name_is_refused_in_every_section_with_its_line(place, section):
+    line = 1 + next(number for number, text in enumerate(section.splitlines()) if "xyzzy" in text)
+    (only,) = mistakes(section)
+    assert only.startswith(f"{place}xyzzy (line {line}): unknown name; known here: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        (SMALL + "claim: {epsilon: 0.01}\n", 14, "'claim' stands here twice"),
+        (changed("{epochs: 3}", "{epochs: 3, epochs: 4}"), 9, "'epochs' stands here twice"),
+        ("name: [", 1, "expected the node content"),
+        ("? [a]\n: b\n", 1, "a name must be one word"),
+        ("name: !!python/object/apply:os.system [ls]\n", 1, "could not determine a constructor"),
+    ],
+)
+def test_what_is_not_a_sound_yaml_is_refused_with_its_line(text, line, what):
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "mine.yaml")
+    assert str(caught.value).startswith(f"mine.yaml (line {line}): expected YAML; ")
+    assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "received"), [("", "NoneType"), ("- a\n", "list"), ("just words", "str")])
+def test_a_recipe_is_a_mapping(text, received):
+    with pytest.raises(RecipeError, match=f"expected a mapping of names to values, received {received}"):
+        parse_recipe(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("seed: 0", "seed: 1.0", "seed"),
+        ("seed: 0", "seed: true", "seed"),
+        ("seed: 0", "seed: '1'", "seed"),
+        ("seed: 0", "seed: null", "seed"),
+        ("name: small", "name: 7", "name"),
+        ("{epochs: 3}", "{learning_rate: true}", "train.learning_rate"),
+        ("{epochs: 3}", "{learning_rate: [0.1]}", "train.learning_rate"),
+        ("{epochs: 3}", "{learning_rate: 1_0x}", "train.learning_rate"),
+        ("{epochs: 3}", "{learning_rate: .inf}", "train.learning_rate"),
+        ("{epochs: 3}", "{learning_rate: .nan}", "train.learning_rate"),
+        ("{epochs: 3}", "{learning_rate: 1e999999999}", "train.learning_rate"),
+        ("{epochs: 3}", "{momentum: ٠.٥}", "train.momentum"),
+        ("{hidden: [16]}", "[16]", "model.kwargs"),
+        ("{hidden: [16]}", "{hidden: 2026-01-31}", "model.kwargs"),
+        ("{hidden: [16]}", "{hidden: [1, {a: .nan}]}", "model.kwargs"),
+        ("{hidden: [16]}", "{hidden: {1: 2}}", "model.kwargs"),
+        ("test: 200", "test: rest", "data.splits.test"),
+        ("    - {sparsity: 0.5}", "    {sparsity: 0.5}", "family.variants"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_never_converted(old, new, path):
+    assert {line.partition(" (line ")[0] for line in mistakes(changed(old, new))} == {path}
+
+
+@pytest.mark.parametrize(
+    ("old", "template", "accepted", "refused"),
+    [
+        ("seed: 0", "seed: {}", ["0", "2147483647"], ["-1", "2147483648"]),
+        ("sparsity: 0.5", "sparsity: {}", ["0", "0.999999"], ["-0.000001", "1", "1.0"]),
+        ("epsilon: 0.03", "epsilon: {}", ["0", "0.99"], ["-0.01", "1"]),
+        ("epsilon: 0.03", "epsilon: 0.1, delta: {}", ["0.0021", "0.9999"], ["0", "1", "0.002", "0.001"]),
+        ("epsilon: 0.03", "epsilon: 0.1, gamma: {}", ["1e-9", "0.0499"], ["0", "0.05", "0.06"]),
+        ("epsilon: 0.03", "kind: risk, alpha: {}", ["0.001", "0.999"], ["0", "1"]),
+        ("scoring: 100", "scoring: {}", ["1"], ["0", "-1"]),
+        ("epochs: 3", "epochs: {}", ["0", "1000"], ["-1"]),
+        ("epochs: 3", "batch_size: {}", ["1"], ["0"]),
+        ("epochs: 3", "learning_rate: {}", ["1e-6", "1000"], ["0", "-1", "1000.5"]),
+        ("epochs: 3", "weight_decay: {}", ["0"], ["-0.1"]),
+        ("epochs: 3", "momentum: {}", ["0", "0.99"], ["1"]),
+        ("name: small", "name: {}", ["a", "0-9", "a" * 41], ["'-a'", "a" * 42, "a_b", '"a\\n"', "''"]),
+    ],
+)
+def test_ranges_end_exactly_where_they_say(old, template, accepted, refused):
+    for value in accepted:
+        parse_recipe(changed(old, template.format(value)))
+    for value in refused:
+        assert len(mistakes(changed(old, template.format(value)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("{}", {"claim.epsilon: expected a number, because kind is 'accuracy_drop'"}),
+        ("{alpha: 0.1}", {"claim.alpha: nothing", "claim.epsilon: a number"}),
+        ("{epsilon: 0.1, alpha: 0.1}", {"claim.alpha: nothing"}),
+        ("{kind: risk}", {"claim.alpha: a number"}),
+        ("{kind: risk, epsilon: 0.1}", {"claim.alpha: a number", "claim.epsilon: nothing"}),
+        ("{kind: risk, epsilon: 0.1, alpha: 0.1}", {"claim.epsilon: nothing"}),
+        ("{kind: drop, epsilon: 0.1}", {"claim.kind: one of"}),
+        ("{epsilon: 0.1, delta: 0.01, gamma: 0.01}", {"claim.gamma: less than delta (0.01)"}),
+    ],
+)
+def test_a_claim_has_the_tolerance_of_its_kind_and_no_other(claim, told):
+    found = mistakes(changed("{epsilon: 0.03}", claim))
+    assert len(found) == len(told)
+    for place, what in (entry.split(": ", 1) for entry in told):
+        assert any(line.startswith(place) and what.removeprefix("expected ") in line for line in found)
+
+
+def test_a_risk_claim_is_not_held_to_a_gamma_that_it_does_not_use():
+    assert parse_recipe(changed("{epsilon: 0.03}", "{kind: risk, alpha: 0.1, delta: 0.001}")).claim.delta == "0.001"
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ("source: idx", "data.path"),
+        ("source: npz", "data.path"),
+        ("source: images", "data.path"),
+        ("source: factory", "data.factory"),
+    ],
+)
+def test_a_source_says_what_else_it_needs(data, place):
+    (only,) = mistakes(changed("source: digits", data))
+    assert only.startswith(f"{place} (line 3): expected ")
+
+
+@pytest.mark.parametrize("model", ["{architecture: mlp, factory: 'a:b'}", "{kwargs: {}}"])
+def test_a_model_has_an_architecture_or_a_factory(model):
+    text = changed("model:\n  architecture: mlp\n  kwargs: {hidden: [16]}", f"model: {model}")
+    (only,) = mistakes(text)
+    assert only.startswith("model.factory (line 6): expected exactly one of architecture and factory")
+
+
+def test_patience_needs_rows_to_watch():
+    (only,) = mistakes(changed("{epochs: 3}", "{patience: 2}"))
+    assert "expected holdout rows as well" in only
+    assert parse_recipe(changed("{epochs: 3}", "{patience: 2, holdout: 100}")).train.patience == 2
+
+
+def test_epochs_of_recovery_stand_in_the_family_alone():
+    (only,) = mistakes(SMALL + "finetune: {epochs: 3}\n")
+    assert only == "finetune.epochs (line 14): expected 0; received 3"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_named_like_its_file_and_holds(path):
+    recipe = parse_recipe(path.read_text(), str(path))
+    assert recipe.name == path.stem
+    assert yaml.safe_load(path.read_text()).keys() <= Recipe.model_fields.keys()
+
+
+def test_there_are_shipped_recipes():
+    assert len(SHIPPED) >= 3
+
+
+@given(st.text())
+def test_any_text_is_a_recipe_or_a_recipe_error(text):
+    with pytest.raises(RecipeError):
+        parse_recipe(text)
+
+
+NAMES = st.sampled_from(["name", "data", "family", "grid", "sparsity", "claim", "model", "kwargs", "x-y", "0", ""])
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates() | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.integers(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Recipe.model_fields)), TREES, min_size=1))
+def test_any_tree_under_the_known_names_is_a_recipe_error_with_places(tree):
+    for line in mistakes(yaml.safe_dump(tree)):
+        assert line.split(".")[0].split(":")[0].split(" ")[0] in Recipe.model_fields
