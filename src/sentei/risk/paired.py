@@ -45,7 +45,7 @@ def paired_drop_p_value(n_harmed: int, n_helped: int, n_examples: int, epsilon: 
     _check_counts(n_harmed, n_helped, n_examples)
     epsilon = check_probability("epsilon", epsilon, zero=True, one=True)
     gamma = check_probability("gamma", gamma, zero=True)
-    highest = _highest_discordance(n_harmed + n_helped, n_examples, gamma)
+    highest = highest_discordance(n_harmed + n_helped, n_examples, gamma)
     return _p_value(int(n_harmed) - int(n_helped), int(n_examples), epsilon, gamma, highest)
 
 
@@ -75,7 +75,7 @@ def paired_drop_upper_bound(n_harmed: int, n_helped: int, n_examples: int, delta
     _check_counts(n_harmed, n_helped, n_examples)
     delta = check_probability("delta", delta)
     gamma = check_probability("gamma", gamma, zero=True)
-    highest = _highest_discordance(n_harmed + n_helped, n_examples, gamma)
+    highest = highest_discordance(n_harmed + n_helped, n_examples, gamma)
     if gamma > delta:
         return 1.0
 
@@ -93,7 +93,8 @@ def _check_counts(n_harmed: int, n_helped: int, n_examples: int) -> None:
     check_count("n_harmed + n_helped", n_harmed + n_helped, 0, n_examples)
 
 
-def _highest_discordance(n_discordant: int, n_examples: int, gamma: float) -> float:
+def highest_discordance(n_discordant: int, n_examples: int, gamma: float) -> float:
+    """Rate of discordance that the true one exceeds with probability ``gamma`` at most; 1 if gamma is 0."""
     return 1.0 if gamma == 0 else binomial_upper_bound(n_discordant, n_examples, gamma)
 
 
@@ -112,6 +113,9 @@ def worst_tail(difference: int, n_examples: int, epsilon: float, highest: float)
     angle = np.linspace(0, np.pi, _GRID)
     rates = epsilon + (highest - epsilon) * (1 - np.cos(angle)) / 2
     rates[0], rates[-1] = epsilon, highest
+    if highest > 0.9:
+        # Near 1 the difference is almost surely odd, or almost surely even: a peak about 1 / n_examples wide.
+        rates = np.unique(np.concatenate([rates, highest - (highest - epsilon) * 0.5 ** np.arange(8, 31)]))
     tails = drop_tail(difference, n_examples, epsilon, rates)
     for _ in range(_ROUNDS):
         best = float(np.max(tails))

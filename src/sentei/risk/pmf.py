@@ -59,5 +59,10 @@ def _remainder(z: Ints) -> Floats:
 def _deviance(x: Ints, mean: Floats) -> Floats:
     """X log(x / mean) + mean - x, without cancellation where x is near the mean."""
     gap = mean - x
-    result: Floats = gap - x * np.log1p(gap / x)
+    ratio = gap / x
+    logarithm = np.log1p(np.maximum(ratio, -0.9))
+    far = ratio < -0.9
+    if far.any():  # there the ratio itself has lost its digits, and the plain logarithm has none to lose
+        logarithm[far] = np.log(mean[far] / x[far])
+    result: Floats = gap - x * logarithm
     return result
