@@ -159,9 +159,9 @@ def network(weights: list[float]) -> bytes:
 def make_bundle(tmp_path):
     """Builds release bundles; what differs from the usual one is named."""
 
-    def build(name="bundle", *, seed=0, verdict="certified", **facts) -> Path:
+    def build(folder="bundle", *, seed=0, verdict="certified", **facts) -> Path:
         certificate = canonical_json({"seed": seed, "verdict": verdict})
-        with layout.writing(tmp_path / name, "bundle") as draft:
+        with layout.writing(tmp_path / folder, "bundle") as draft:
             draft.write("certificate.json", certificate)
             draft.write("model/model.onnx", network([float(i + seed) for i in range(12)]))
             draft.write_json("model/architecture.json", {"name": "net"})
@@ -177,6 +177,6 @@ def make_bundle(tmp_path):
                 "description": "# LeNet\n\nAt most 1 point below the dense network.",
                 **facts,
             }
-        return tmp_path / name
+        return tmp_path / folder
 
     return build

@@ -137,13 +137,14 @@ def _check_certificate(artifact: Artifact, sha256: str) -> None:
 
 
 def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "ModelVersion":
-    found = _versions(client, artifact.facts["name"], standing)
+    name = artifact.facts["name"]
+    found = _versions(client, name, standing)
     if not found:
-        _create_version(client, artifact.facts, standing, run, log_model(client, artifact, standing, run))
-        found = _versions(client, artifact.facts["name"], standing)
-    for extra in found[1:]:
-        # Two processes registered the same certificate at once: the first number counts for both.
-        client.delete_model_version(extra.name, extra.version)
+        mine = _create_version(client, artifact.facts, standing, run, log_model(client, artifact, standing, run))
+        found = _versions(client, name, standing)
+        if int(found[0].version) != int(mine.version):
+            # Another process registered the same certificate at the same moment: the first number counts for both.
+            client.delete_model_version(name, mine.version)
     return found[0]
 
 
@@ -159,7 +160,7 @@ def _versions(client: "MlflowClient", name: str, standing: Standing) -> list["Mo
 
 def _create_version(
     client: "MlflowClient", facts: Mapping[str, Any], standing: Standing, run: "Run", model_id: str
-) -> None:
+) -> "ModelVersion":
     from mlflow.exceptions import MlflowException
 
     try:
@@ -167,7 +168,7 @@ def _create_version(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    client.create_model_version(
+    return client.create_model_version(
         facts["name"],
         source=f"models:/{model_id}",
         run_id=run.info.run_id,
@@ -193,7 +194,7 @@ def _move_champion(
     client: "MlflowClient", version: "ModelVersion", standing: Standing, promote: str
 ) -> tuple[bool, str]:
     champion = _at(client, version.name, CHAMPION)
-    if champion is not None and champion.version == version.version:
+    if champion is not None and int(champion.version) == int(version.version):
         return True, "this version is the champion"
     if champion is not None and promote == "certified" and int(champion.version) > int(version.version):
         return False, f"the champion, version {champion.version}, was registered later"

@@ -1,0 +1,41 @@
+"""Four processes record variants of one run at the same time, one of them twice; prints the id of the run.
+
+Run as ``python recorded_at_once.py`` in a folder with ``mlflow.db``.
+"""
+
+import os
+import sys
+
+from sentei.adapters.mlflow import tracking
+
+CURVE = [{"step": step, "loss": f"0.{step:03}", "accuracy": f"0.{step:03}"} for step in range(50)]
+
+
+def record(number):
+    parent = tracking.open_run("key", "experiment", "run", {"epochs": "50"})
+    for name in (f"own-{number}", f"second-{number}"):
+        summary = {"name": name, "params": {"number": str(number)}, "metrics": {"macs": "12"}, "curves": CURVE}
+        tracking.record_variant(parent, summary)
+        tracking.record_variant(parent, summary)
+
+
+def main():
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if not child:
+            try:
+                record(number)
+            except BaseException as error:
+                print(repr(error), file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    return sum(os.waitpid(child, 0)[1] for child in children)
+
+
+if __name__ == "__main__":
+    # Imported once, before the forks; no database is opened before them.
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  # imported for the forks
+
+    sys.exit(main())
