@@ -62,21 +62,8 @@ def layout_of(model: nn.Module, n_dimensions: int) -> torch.memory_format:
     Returns:
         A memory format for the rows and the weights.
     """
-    if n_dimensions == 4 and has_convolutions(model):
-        return torch.channels_last
-    return torch.contiguous_format
-
-
-def has_convolutions(model: nn.Module) -> bool:
-    """Whether the network convolves anything.
-
-    Args:
-        model: The network.
-
-    Returns:
-        True if any of its layers is a two-dimensional convolution.
-    """
-    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+    convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    return torch.channels_last if n_dimensions == 4 and convolves else torch.contiguous_format
 
 
 def near_equal_batches(order: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, ...]:

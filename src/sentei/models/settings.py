@@ -26,7 +26,7 @@ class TrainSettings:
         holdout: Rows carved out of the training rows to choose the best epoch; 0 keeps the last epoch.
         distil: Weight of the teacher's term, in [0, 1]; 0 learns from labels alone.
         temperature: Of distillation; more than 0.
-        precision: ``auto`` takes bfloat16 for convolutions where the processor computes it, else float32.
+        precision: ``auto`` takes bfloat16 for wide convolutions where the processor computes it, else float32.
         augment: ``none``, ``flip`` (left-right), or ``crop-flip`` (shift by an eighth, then flip). Images only.
 
     Raises:
