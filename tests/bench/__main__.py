@@ -1,0 +1,33 @@
+"""``python -m tests.bench [NAME ...]``: run benchmarks, all of them unless some are named.
+
+Their figures go to ``tests/bench/results``; no test depends on them.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import overhead, startup
+
+BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
+    "startup": ("what import and help cost", lambda options: startup.main(options.repeats)),
+    "overhead": ("what the framework adds to a run's work", lambda options: overhead.main(options.recipe)),
+}
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
+    listed = "; ".join(f"{name}: {what}" for name, (what, _) in BENCHMARKS.items())
+    parser.add_argument("names", nargs="*", metavar="NAME", help=listed)
+    parser.add_argument("--recipe", default="fashion-mnist", help="recipe of overhead, such as digits")
+    parser.add_argument("--repeats", type=int, default=21, help="turns of startup")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in options.names or BENCHMARKS:
+        print(BENCHMARKS[name][1](options))
+
+
+if __name__ == "__main__":
+    main()
