@@ -41,7 +41,7 @@ def computes_bfloat16(precision: str, model: nn.Module, device: torch.device) ->
     if device.type == "cuda":
         able = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        known = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot say
+        known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot say
         able = any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
     wide = any(isinstance(module, nn.Conv2d) and module.in_channels >= WIDE for module in model.modules())
     return able and wide
