@@ -169,11 +169,18 @@ def read_manifest(path: str | Path) -> Artifact:
         if body["format"] != FORMAT or digest(body) != claimed:
             raise ArtifactError(f"{manifest}: the manifest was altered, or its format is unknown")
         del body["format"]
-        if {name: type(value) for name, value in body.items()} != FIELDS or body["status"] not in ("ok", "failed"):
+        if not _fits(body):
             raise ArtifactError(f"{manifest}: the manifest was altered: its fields are not those of {FORMAT}")
         return Artifact(path=folder, digest=claimed, **body)
     except (CertificateError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{manifest}: the manifest was altered ({error})") from error
+
+
+def _fits(body: Mapping[str, Any]) -> bool:
+    shape = {name: type(value) for name, value in body.items()}
+    if shape != FIELDS or body["status"] not in ("ok", "failed"):
+        return False
+    return all(isinstance(text, str) for texts in (body["files"], body["inputs"]) for text in texts.values())
 
 
 def summary(path: str | Path) -> dict[str, str]:
