@@ -25,7 +25,12 @@ def canonical_json(value: Any) -> bytes:
         b'{"delta":"0.05","n":3}\n'
     """
     _refuse_unstable(value, "$")
-    return (json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    try:
+        return (json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    except UnicodeEncodeError as error:
+        raise CertificateError(
+            f"$: a text holds half a character and has no UTF-8 ({error}); repair the text"
+        ) from error
 
 
 def parse_canonical(text: bytes, where: str) -> Any:

@@ -65,10 +65,15 @@ class Evidence:
         """
         digests, labels = self.calibration_row_digests, self.calibration_labels
         n_examples = len(self.dense_calibration_losses)
-        if digests.dtype != np.uint8 or digests.shape != (n_examples, 32) or labels.shape != (n_examples,):
+        if (
+            digests.dtype != np.uint8
+            or digests.shape != (n_examples, 32)
+            or labels.shape != (n_examples,)
+            or labels.dtype.kind not in "iu"
+        ):
             raise CertificateError(
                 f"expected digests of shape ({n_examples}, 32) and labels of shape ({n_examples},) for {n_examples} "
-                f"calibration losses, received {digests.dtype} {digests.shape} and {labels.shape}"
+                f"calibration losses, received {digests.dtype} {digests.shape} and {labels.dtype} {labels.shape}"
             )
         return Split(n_examples, rows_digest(digests, labels))
 

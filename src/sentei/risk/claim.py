@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from sentei.risk.claims import KINDS
 from sentei.risk.counts import Counts
@@ -82,4 +83,9 @@ class Claim:
         Returns:
             None if the estimate is not below the tolerance: then no number of rows would do.
         """
-        return KINDS[self.kind].rows_needed(counts, self.value, float(self.delta), float(self.gamma), power)
+        return _rows_needed(self, counts, power)
+
+
+@lru_cache(maxsize=1024)  # a refusal asks for every variant, and rechecking it asks again
+def _rows_needed(claim: Claim, counts: Counts, power: float) -> int | None:
+    return KINDS[claim.kind].rows_needed(counts, claim.value, float(claim.delta), float(claim.gamma), power)

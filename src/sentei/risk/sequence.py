@@ -8,6 +8,7 @@ from sentei.risk.arguments import check_probability
 from sentei.risk.claim import Claim
 from sentei.risk.claims import KINDS
 from sentei.risk.counts import Counts
+from sentei.risk.decimals import parse_decimal
 
 
 def fixed_sequence(p_values: Sequence[float], delta: float) -> tuple[int, ...]:
@@ -57,6 +58,9 @@ class Test:
     counts: Counts
     p_value: str
     passed: bool
+
+    def __post_init__(self) -> None:
+        parse_decimal("p_value", self.p_value)
 
 
 @dataclass(frozen=True)
