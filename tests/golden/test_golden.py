@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from sentei.certificate.decide import Rule
+from sentei.certificate.issue import Circumstances, compose
+from sentei.certificate.recheck import recheck
+from sentei.certificate.record import parse
+from tests.golden.evidence_text import from_json
+
+RECORDS = sorted(path.parent for path in Path(__file__).parent.glob("*/*/certificate.json"))
+
+
+def load(folder):
+    text = (folder / "certificate.json").read_bytes()
+    return text, parse(text), from_json(json.loads((folder / "evidence.json").read_bytes()))
+
+
+@pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_records_of_every_release_keep_verifying(folder):
+    text, record, evidence = load(folder)
+    assert record.to_json() == text
+    assert recheck(record, evidence) == ()
+
+
+@pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_the_same_evidence_leads_to_the_same_decision(folder):
+    _, record, evidence = load(folder)
+    rule = Rule(record.procedure.order_rule, record.procedure.cost)
+    stated = Circumstances(record.data, record.code, record.runtime, record.issued_at)
+    again, decision = compose(record.claim, rule, evidence, stated)
+    assert (again.verdict, again.procedure.order) == (record.verdict, record.procedure.order)
+    assert again.procedure.position == record.procedure.position
+    assert decision.chosen == (record.variant.name if record.verdict == "certified" else None)
+
+
+def test_there_is_a_record_of_every_kind():
+    assert {folder.name for folder in RECORDS} == {"accuracy-drop", "risk", "refused"}
