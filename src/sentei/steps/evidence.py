@@ -83,9 +83,11 @@ def _write_arrays(draft: layout.Draft, name: str, arrays: Mapping[str, Any]) -> 
 
 def _arrays(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        # Opened here, because numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            return {name: arrays[name] for name in arrays.files}
+    except (AttributeError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ArtifactError(f"{path}: expected arrays in an .npz file; {error}") from error
 
 

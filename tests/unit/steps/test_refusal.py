@@ -1,0 +1,78 @@
+"""'Nothing can be certified' is a result: a record with reasons, and nothing to release."""
+
+import json
+
+import pytest
+
+from sentei.certificate.record import Refusal, parse
+from sentei.errors import CertificateError
+from sentei.steps import layout
+from sentei.steps.plan import plan
+from sentei.steps.verify import verify
+
+HOPELESS = "magnitude-l1-global-0.97"
+
+
+def refused(chain, tmp_path, family, claim):
+    recipe = chain.recipe.partition("family:")[0] + f"family: {family}\nclaim: {claim}\n"
+    here = type(chain)(tmp_path, recipe, plan(recipe))
+    assert here.plan.dense == chain.plan.dense
+    for name in ("dense", "scores", "reference"):
+        here[name].symlink_to(chain[name])
+    here.make_variants()
+    return here, here.calibrate()
+
+
+@pytest.fixture
+def hopeless(chain, tmp_path):
+    return refused(chain, tmp_path, "{variants: [{sparsity: 0.97}]}", "{epsilon: 0}")
+
+
+def test_the_record_says_why_and_that_no_rows_would_do(hopeless):
+    here, decided = hopeless
+    record = parse((here["verdict"] / "refusal.json").read_bytes())
+    assert isinstance(record, Refusal)
+    assert decided.verdict == "refused"
+    assert decided.verdicts == {HOPELESS: "refused"}
+    assert record.reason.startswith(f"the safest variant '{HOPELESS}' did not pass: ")
+    assert record.candidates[0].rows_needed is None
+    lines = layout.reading(here["verdict"]).facts["lines"]
+    assert lines == [
+        f"nothing was certified: {record.reason}",
+        "no number of calibration rows would do: on the selection split no variant lies within the claim",
+    ]
+
+
+def test_nothing_is_chosen_tested_or_released(hopeless):
+    here, decided = hopeless
+    summary = here.report()
+    assert summary["status"] == "failed"
+    assert summary["reason"] == decided.reason
+    for name in ("chosen", "test", "bundle"):
+        artifact = layout.reading(here[name])
+        assert artifact.failed
+        assert artifact.files == {}
+        assert artifact.reason == decided.reason
+    with pytest.raises(CertificateError, match="holds no certified model: nothing was certified"):
+        verify(here["bundle"])
+
+
+def test_it_says_how_many_rows_a_promising_variant_would_need(chain, tmp_path):
+    here, decided = refused(chain, tmp_path, "{variants: [{sparsity: 0.3}]}", "{epsilon: 0.004}")
+    assert decided.verdict == "refused"
+    record = parse((here["verdict"] / "refusal.json").read_bytes())
+    needed = record.candidates[0].rows_needed
+    assert needed > 600
+    line = layout.reading(here["verdict"]).facts["lines"][1]
+    assert line == f"magnitude-l1-global-0.30 would pass with probability 0.8 on about {needed} calibration rows"
+
+
+def test_a_family_of_which_nothing_could_be_made_is_refused_without_a_test(chain, tmp_path):
+    here, decided = refused(chain, tmp_path, "{variants: [{sparsity: 0.999}, {sparsity: 0.9995}]}", "{epsilon: 0.5}")
+    assert decided.verdict == "refused"
+    assert set(decided.verdicts.values()) == {"failed"}
+    record = parse((here["verdict"] / "refusal.json").read_bytes())
+    assert (record.procedure.order, record.procedure.tests, record.candidates) == ((), (), ())
+    table = json.loads((here["verdict"] / "table.json").read_bytes())
+    assert [row["verdict"] for row in table] == ["dense", "failed", "failed"]
+    assert here.report()["status"] == "failed"
