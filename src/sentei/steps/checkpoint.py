@@ -87,6 +87,10 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # torch raises many types for a bad file; all of them mean that it cannot be used
         raise ModelError(f"{path}: expected a state dictionary that loads with weights_only; {error}") from error
     state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(map(_is_entry, state.items())):
         raise ModelError(f"{path}: expected a dictionary of tensors, received {type(state).__name__}")
     return state
+
+
+def _is_entry(entry: tuple[object, object]) -> bool:
+    return isinstance(entry[0], str) and isinstance(entry[1], torch.Tensor)

@@ -80,7 +80,7 @@ def _from_cache(plan: Mapping[str, Any], name: str) -> Examples | None:
             np.load(folder / f"{name}.{part}.npy", allow_pickle=False) for part in ("inputs", "labels", "rows")
         )
         examples = Examples(inputs, labels, rows)
-    except (ArtifactError, OSError, ValueError):
+    except (ArtifactError, DataError, OSError, EOFError, ValueError):
         return None  # not prepared on this machine, or damaged: it is prepared anew
     return examples if split_digest(examples) == plan["splits"][name]["digest"] else None
 
