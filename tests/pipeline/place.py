@@ -80,15 +80,19 @@ class Place:
         lines = [line for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return [json.loads(line) for line in lines]
 
-    def result(self) -> Path:
-        """The verdict of the newest run that has ended."""
-        newest = max(self.folder.glob(".sentei/runs/*/result.json"), key=lambda path: path.stat().st_mtime)
+    def verdict(self, recipe: str) -> Path:
+        """What the newest finished run of a recipe decided."""
+        text = (self.folder / recipe).read_text()
+        runs = [path.parent for path in self.folder.glob(".sentei/runs/*/result.json")]
+        of_recipe = [run / "result.json" for run in runs if (run / "recipe.yaml").read_text() == text]
+        newest = max(of_recipe, key=lambda path: path.stat().st_mtime)
         return Path(json.loads(newest.read_text())["verdict"]["path"])
 
     def findings(self) -> dict[str, Any]:
-        """Everything that must be the same wherever and however this recipe is run."""
-        manifest = json.loads((self.result() / "manifest.json").read_text())
-        record = json.loads((self.result() / "certificate.json").read_text())
+        """Everything that must be the same wherever and however ``tiny.yaml`` is run."""
+        verdict = self.verdict("tiny.yaml")
+        manifest = json.loads((verdict / "manifest.json").read_text())
+        record = json.loads((verdict / "certificate.json").read_text())
         made = {role: digest for role, digest in manifest["inputs"].items() if role != "reference"}
         return {"rows": record["data"], "made": made, "tests": record["procedure"], "variant": record["variant"]}
 

@@ -142,7 +142,7 @@ def test_a_refusal_is_a_result_and_leaves_the_registry_and_the_releases_alone(un
     assert "left alone" in done.stdout
     after = [(one.version, one.last_updated_timestamp) for one in client.search_model_versions(f"name = '{MODEL}'")]
     assert (after, place.released()) == (before, released)
-    refusal = json.loads((place.result() / "refusal.json").read_bytes())
+    refusal = json.loads((place.verdict("hopeless.yaml") / "refusal.json").read_bytes())
     assert refusal["verdict"] == "refused"
     assert refusal["reason"] in done.stdout
     found = client.search_runs(
