@@ -43,7 +43,7 @@ def place(wheel, tmp_path_factory):
     home, folder = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("elsewhere")
     try:
         run(sys.executable, "-m", "venv", home)
-        pip = (home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-cache-dir")
+        pip = (home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile")
         run(*pip, "--constraint", ROOT / "constraints.txt", f"{wheel}[pipelines]")
         yield Place(folder, (str(home / "bin" / "sentei"),))
     finally:
