@@ -44,6 +44,14 @@ def test_a_new_run_is_begun_when_asked_for(place):
     assert place.begin("toy", TEXT, new=True).key != first.key
 
 
+def test_an_abandoned_run_is_not_continued_once_a_later_one_has_ended(place, monkeypatch):
+    moments = iter(["20260101-000000", "20260101-000001", "20260101-000002"])
+    monkeypatch.setattr(module.time, "strftime", lambda *_: next(moments))
+    place.begin("toy", TEXT)
+    place.begin("toy", TEXT, new=True).finish()
+    assert not place.begin("toy", TEXT).resumed
+
+
 def test_another_recipe_or_another_code_begins_another_run(place, monkeypatch):
     first = place.begin("toy", TEXT)
     assert not place.begin("toy", TEXT + "seed: 1\n").resumed

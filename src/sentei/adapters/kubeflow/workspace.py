@@ -75,7 +75,7 @@ class Workspace:
             yield
 
     def begin(self, name: str, text: str, *, new: bool = False) -> LocalRun:
-        """The unfinished run of this recipe and this code, or a new one.
+        """The last run of this recipe and this code if it did not finish, or a new one.
 
         Args:
             name: Name of the recipe.
@@ -85,8 +85,10 @@ class Workspace:
         recipe = sha256_hex(f"{sources_digest()}\n{text}".encode())
         for state in sorted(self.root.glob("runs/*/run.json"), reverse=True):
             facts = json.loads(state.read_text())
-            if facts["recipe"] == recipe and facts["state"] == "running" and not new:
-                return LocalRun(state.parent.name, state.parent, resumed=True)
+            if facts["recipe"] == recipe and not new:
+                if facts["state"] == "running":
+                    return LocalRun(state.parent.name, state.parent, resumed=True)
+                break  # what an earlier one left unfinished, this one has superseded
         key = f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         folder = self.root / "runs" / key
         folder.mkdir(parents=True)
