@@ -95,6 +95,15 @@ def test_weights_that_do_not_fit_are_named(take, state, tmp_path, change, told):
     assert not (tmp_path / "taken").exists()
 
 
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_not_numbers_are_refused_before_anything_is_written(take, state, tmp_path, value):
+    state["fc1.weight"][0] = float(value)
+    save_file(state, tmp_path / "weights.safetensors")
+    with pytest.raises(ModelError):
+        take(tmp_path / "weights.safetensors")
+    assert not (tmp_path / "taken").exists()
+
+
 class Trap:
     """Unpickling this would write a file."""
 
