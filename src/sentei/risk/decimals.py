@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 
 # Six significant digits; rounded up, so that a p-value or bound is never shown smaller than it was computed.
 _SIX_UP = Context(prec=6, rounding=ROUND_CEILING)
+_THREE_UP = Context(prec=3, rounding=ROUND_CEILING)
 _TEXT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(E-[1-9][0-9]*)?", re.ASCII)
 
 
@@ -46,5 +47,25 @@ def parse_decimal(name: str, text: object) -> Decimal:
     return Decimal(text)
 
 
+def short(text: str) -> str:
+    """A decimal text in at most three significant digits, for sentences; never below the number itself.
+
+    Example:
+        >>> short("0.00683418"), short("0.0500001"), short("0.002")
+        ('0.00684', '0.0501', '0.002')
+    """
+    return _plain(_THREE_UP.plus(Decimal(text)))
+
+
 def _plain(value: Decimal) -> str:
     return "0" if value == 0 else str(value.normalize(_SIX_UP))
+
+
+def grouped(count: int) -> str:
+    """A count in groups of three digits, from five digits on.
+
+    Example:
+        >>> grouped(9999), grouped(10_000)
+        ('9999', '10 000')
+    """
+    return f"{count:,}".replace(",", " ") if count >= 10_000 else str(count)

@@ -8,7 +8,7 @@ from sentei.risk.arguments import check_probability
 from sentei.risk.claim import Claim
 from sentei.risk.claims import KINDS
 from sentei.risk.counts import Counts
-from sentei.risk.decimals import parse_decimal
+from sentei.risk.decimals import parse_decimal, short
 
 
 def fixed_sequence(p_values: Sequence[float], delta: float) -> tuple[int, ...]:
@@ -127,13 +127,9 @@ def _reason(tests: Sequence[Test], certified: Sequence[str], chosen: str | None,
     if not tests:
         return "there was no variant to test"
     last = tests[-1]
-    seen = f"{KINDS[claim.kind].describe_counts(last.counts)}, p = {_short(last.p_value)}"
+    seen = f"{KINDS[claim.kind].describe_counts(last.counts)}, p = {short(last.p_value)}"
     failure = f"did not pass: {seen} > {claim.delta}"
     if chosen is None:
         return f"the safest variant {last.name!r} {failure}"
     end = "all in the order passed" if last.passed else f"the sequence ended at {last.name!r}, which {failure}"
     return f"{chosen!r} is the cheapest of {len(certified)} certified; {end}"
-
-
-def _short(p_value: str) -> str:
-    return p_value if len(p_value) <= len("0.00") else f"{float(p_value):.2g}"

@@ -45,7 +45,7 @@ def test_a_certificate_says_what_was_proven(certificate):
 
 def test_a_refusal_says_why_and_what_it_would_take(refusal):
     assert isinstance(refusal, Refusal)
-    assert refusal.reason.startswith("the safest variant 'mild' did not pass: 2 harmed, 3 helped of 600, p = ")
+    assert refusal.reason.startswith("the safest variant 'mild' did not pass: n = 600, 2 harmed, 3 helped, p = ")
     assert [(c.name, c.estimate) for c in refusal.candidates] == [
         ("mild", "-0.0025"), ("medium", "0.005"), ("beaten", "0.02"), ("strong", "0.02"), ("extreme", "0.0675"),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from tests.certified_run import certified_run
         (
             Claim("accuracy_drop", "0.02", "0.05"),
             "with 95 % confidence the variant's accuracy is at most 2 points below the dense model's: "
-            "5 harmed, 2 helped of 600, p = ",
+            "n = 600, 5 harmed, 2 helped, p = ",
         ),
         (
             Claim("accuracy_drop", "0.030", "0.1"),

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from sentei.risk.counts import Counts
+from sentei.risk.decimals import grouped
 from sentei.risk.paired import paired_drop_p_value, paired_drop_upper_bound
 from sentei.risk.planning import paired_rows_needed
 
@@ -46,5 +47,5 @@ class AccuracyDrop:
         return f"the variant's accuracy is at most {points} point{'s' * (points != '1')} below the dense model's"
 
     def describe_counts(self, counts: Counts) -> str:
-        """Harmed, helped and all rows."""
-        return f"{counts.n_harmed} harmed, {counts.n_helped} helped of {counts.n_examples}"
+        """All rows, harmed and helped."""
+        return f"n = {grouped(counts.n_examples)}, {counts.n_harmed} harmed, {counts.n_helped} helped"

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from sentei.risk.binomial import binomial_p_value, binomial_upper_bound
 from sentei.risk.counts import Counts
+from sentei.risk.decimals import grouped
 from sentei.risk.planning import binomial_rows_needed
 
 
@@ -41,5 +42,5 @@ class Risk:
         return f"the variant errs on at most {percent} % of rows"
 
     def describe_counts(self, counts: Counts) -> str:
-        """Errors and all rows."""
-        return f"{counts.n_errors} errors on {counts.n_examples} rows"
+        """All rows, and errors."""
+        return f"n = {grouped(counts.n_examples)}, {counts.n_errors} errors"
