@@ -58,7 +58,7 @@ def repeatable() -> Iterator[None]:
     deterministic: Any = torch.utils.deterministic  # a module with properties, which no type checker knows
     fill = deterministic.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
-    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would load the compiler
+    torch.set_deterministic_debug_mode("error")
     deterministic.fill_uninitialized_memory = False  # finds bugs, and costs time in every step
     try:
         with torch.random.fork_rng():

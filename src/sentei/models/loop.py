@@ -13,7 +13,7 @@ from sentei.models.augmentation import augment
 from sentei.models.device import computes_bfloat16, mixed_seed
 from sentei.models.distillation import distillation_loss
 from sentei.models.holdout import BestEpoch, carve, judge
-from sentei.models.optimizers import make_optimizer
+from sentei.models.optimizers import make_optimizer, set_rate
 from sentei.models.pruned import KeptZero
 from sentei.models.ranks import Ranks
 from sentei.models.rows import Rows, layout_of, near_equal_batches
@@ -99,7 +99,8 @@ class Loop:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.zero.gradients()
-        self.optimizer.step(self._rate(self.step), self.step)
+        set_rate(self.optimizer, self._rate(self.step))
+        self.optimizer.step()
         self.zero.weights()
         self.step += 1
         return loss.detach()

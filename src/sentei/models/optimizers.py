@@ -1,137 +1,99 @@
-"""The two optimisers, written out: torch's own load its compiler first, which takes longer than a small training."""
+"""torch's optimisers, set up for a network, and what they remember of it by the names of its parameters."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
+from sentei.errors import ModelError
 from sentei.models.settings import TrainSettings
 
-Tensors = list[torch.Tensor]
-BETAS = (0.9, 0.999)
-SMALL = 1e-8
 
-
-class Optimizer:
-    """Parameters and what is remembered of each; a step moves them along their gradients.
+def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimiser that the settings name; weight decay acts on parameters with two or more dimensions.
 
     Args:
         model: Its trainable parameters.
-        settings: Momentum and weight decay. Decay acts on parameters with two or more dimensions.
-
-    Attributes:
-        slots: By word, one tensor for each parameter: the memory that makes a step differ from the one before.
-    """
-
-    slot_names: tuple[str, ...] = ()
-
-    def __init__(self, model: nn.Module, settings: TrainSettings) -> None:
-        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        self.names = [name for name, _ in named]
-        self.parameters: Tensors = [parameter for _, parameter in named]
-        self.decayed = [index for index, parameter in enumerate(self.parameters) if parameter.dim() > 1]
-        self.settings = settings
-        self.slots = {slot: [torch.zeros_like(p) for p in self.parameters] for slot in self.slot_names}
-
-    def zero_grad(self) -> None:
-        """Forget the gradients of the step before."""
-        for parameter in self.parameters:
-            parameter.grad = None
-
-    @torch.no_grad()
-    def step(self, rate: float, n_done: int) -> None:
-        """Move every parameter that has a gradient.
-
-        Args:
-            rate: Learning rate of this step.
-            n_done: Steps before this one.
-        """
-        have = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        if have:
-            self._move(have, rate, n_done)
-
-    def _move(self, have: list[int], rate: float, n_done: int) -> None:
-        raise NotImplementedError
-
-    def _of(self, tensors: Tensors, indices: list[int]) -> Tensors:
-        return [tensors[index] for index in indices]
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """What is remembered, by ``parameter/slot``; not copied."""
-        return {
-            f"{name}/{slot}": tensor
-            for slot, tensors in self.slots.items()
-            for name, tensor in zip(self.names, tensors, strict=True)
-        }
-
-    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Remember again what `tensors` gave.
-
-        Args:
-            tensors: By ``parameter/slot``; copied.
-        """
-        for key, own in self.tensors().items():
-            own.copy_(tensors[key])
-
-
-class Sgd(Optimizer):
-    """Stochastic gradient descent with Nesterov momentum; weight decay joins the gradient.
-
-    Source:
-        Sutskever et al., On the importance of initialization and momentum in deep learning, 2013, as torch does it.
-    """
-
-    slot_names = ("momentum",)
-
-    def _move(self, have: list[int], rate: float, n_done: int) -> None:
-        parameters = self._of(self.parameters, have)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        decayed = [place for place, index in enumerate(have) if index in set(self.decayed)]
-        if decayed and self.settings.weight_decay:
-            torch._foreach_add_(
-                self._of(gradients, decayed), self._of(parameters, decayed), alpha=self.settings.weight_decay
-            )
-        if self.settings.momentum:
-            momentum = self._of(self.slots["momentum"], have)
-            torch._foreach_mul_(momentum, self.settings.momentum)
-            torch._foreach_add_(momentum, gradients)
-            torch._foreach_add_(gradients, momentum, alpha=self.settings.momentum)
-        torch._foreach_add_(parameters, gradients, alpha=-rate)
-
-
-class AdamW(Optimizer):
-    """Adam with weight decay apart from the gradient.
-
-    Source:
-        Loshchilov & Hutter, Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
-    """
-
-    slot_names = ("mean", "square")
-
-    def _move(self, have: list[int], rate: float, n_done: int) -> None:
-        parameters = self._of(self.parameters, have)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        mean, square = self._of(self.slots["mean"], have), self._of(self.slots["square"], have)
-        decayed = [self.parameters[index] for index in have if index in set(self.decayed)]
-        if decayed:
-            torch._foreach_mul_(decayed, 1 - rate * self.settings.weight_decay)
-        torch._foreach_lerp_(mean, gradients, 1 - BETAS[0])
-        torch._foreach_mul_(square, BETAS[1])
-        torch._foreach_addcmul_(square, gradients, gradients, 1 - BETAS[1])
-        spread = torch._foreach_sqrt(square)
-        torch._foreach_div_(spread, (1 - BETAS[1] ** (n_done + 1)) ** 0.5)
-        torch._foreach_add_(spread, SMALL)
-        torch._foreach_addcdiv_(parameters, mean, spread, -rate / (1 - BETAS[0] ** (n_done + 1)))
-
-
-def make_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
-    """The optimiser that the settings name.
-
-    Args:
-        model: Its trainable parameters.
-        settings: Optimizer, momentum, weight decay.
+        settings: Optimizer, learning rate, momentum, weight decay.
 
     Returns:
-        An optimiser that remembers nothing yet.
+        An optimiser that remembers nothing yet and knows its parameters by name.
+
+    Raises:
+        ModelError: No parameter can be trained.
     """
-    return {"sgd": Sgd, "adamw": AdamW}[settings.optimizer](model, settings)
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if not named:
+        raise ModelError(f"{type(model).__name__} has no parameter to train; give a network that can learn")
+    decayed = [pair for pair in named if pair[1].dim() > 1]
+    free = [pair for pair in named if pair[1].dim() <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": pairs, "weight_decay": decay}
+        for pairs, decay in ((decayed, settings.weight_decay), (free, 0.0))
+        if pairs
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, foreach=True)
+    return torch.optim.SGD(
+        groups,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        nesterov=settings.momentum > 0,
+        foreach=True,
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The optimiser's next step uses this learning rate.
+
+    Args:
+        optimizer: Changed in place.
+        rate: More than 0.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def memory_of(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """What an optimiser remembers of each parameter.
+
+    Args:
+        optimizer: From `make_optimizer`; only read.
+
+    Returns:
+        By ``parameter/slot``, the tensors themselves; empty before the first step.
+    """
+    return {
+        f"{name}/{slot}": tensor
+        for name, parameter in _named(optimizer).items()
+        for slot, tensor in optimizer.state.get(parameter, {}).items()
+        if tensor is not None
+    }
+
+
+def remind(optimizer: torch.optim.Optimizer, memory: Mapping[str, torch.Tensor]) -> None:
+    """The optimiser remembers what `memory_of` gave.
+
+    Args:
+        optimizer: From `make_optimizer` for the same network and settings; changed in place.
+        memory: By ``parameter/slot``; copied, in each parameter's own memory format.
+    """
+    named = _named(optimizer)
+    slots: dict[int, dict[str, torch.Tensor]] = {index: {} for index in range(len(named))}
+    for key, tensor in memory.items():
+        name, _, slot = key.rpartition("/")
+        # torch counts steps on the processor; all else lies as its parameter lies, as it would without interruption.
+        own = tensor.clone() if slot == "step" else torch.empty_like(named[name], requires_grad=False).copy_(tensor)
+        slots[list(named).index(name)][slot] = own
+    slots = {index: remembered for index, remembered in slots.items() if remembered}
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _named(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Parameters by name, in the order by which the optimiser's state dictionary counts them."""
+    return {
+        name: parameter
+        for group in optimizer.param_groups
+        for name, parameter in zip(group["param_names"], group["params"], strict=True)
+    }

@@ -8,6 +8,7 @@ import torch
 from sentei.errors import ModelError
 from sentei.models.loop import Loop
 from sentei.models.matching import match_state
+from sentei.models.optimizers import memory_of, remind
 from sentei.models.state import EpochRecord, History, TrainState, under_prefix, with_prefix
 
 
@@ -21,7 +22,7 @@ def state_of(loop: Loop) -> TrainState:
         Copies; the training may go on.
     """
     tensors = with_prefix("model", loop.model.state_dict())
-    tensors |= with_prefix("optimizer", loop.optimizer.tensors())
+    tensors |= with_prefix("optimizer", memory_of(loop.optimizer))
     tensors |= with_prefix("best", loop.best.tensors)
     facts = {
         "of": _identity(loop),
@@ -48,7 +49,7 @@ def restore(loop: Loop, state: TrainState) -> None:
             "resume with the same arguments, or start anew"
         )
     match_state(loop.model, under_prefix("model", state.tensors))
-    loop.optimizer.restore(under_prefix("optimizer", state.tensors))
+    remind(loop.optimizer, under_prefix("optimizer", state.tensors))
     loop.step = state.facts["step"]
     loop.records = [EpochRecord(**record) for record in state.facts["records"]]
     loop.best.epoch, loop.best.n_since = state.facts["best"]["epoch"], state.facts["best"]["n_since"]

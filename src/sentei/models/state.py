@@ -58,7 +58,7 @@ class TrainState:
 
     Attributes:
         epoch: Epochs that are done.
-        tensors: ``model/``, ``optimizer/`` and ``best/`` with the parameter's name; contiguous, on the CPU.
+        tensors: ``model/name``, ``best/name`` and ``optimizer/name/slot``; contiguous, on the CPU.
         facts: JSON values: seed, settings, records, the best epoch so far. Random numbers need no entry: those of
             an epoch come from the seed and the epoch alone.
     """
