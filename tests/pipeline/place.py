@@ -44,10 +44,17 @@ class Place:
     Attributes:
         folder: The directory.
         program: What ``sentei`` is there.
+        services: Variables that name the servers to use; otherwise none are.
     """
 
     folder: Path
     program: tuple[str, ...] = (sys.executable, "-m", "sentei.cli")
+    services: tuple[tuple[str, str], ...] = ()
+
+    def _environment(self) -> dict[str, str]:
+        foreign = ("SENTEI_", "MLFLOW_TRACKING", "MLFLOW_RUN", "MLFLOW_EXPERIMENT", "COLUMNS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        return {**kept, **dict(self.services)}
 
     def write_recipe(self, name: str, recipe: dict[str, Any]) -> None:
         (self.folder / name).write_text(yaml.safe_dump(recipe, sort_keys=False))
@@ -60,14 +67,14 @@ class Place:
 
     def sentei(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [*self.program, *arguments]
-        return subprocess.run(command, cwd=self.folder, env=_environment(), capture_output=True, text=True)
+        return subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """The same without waiting, as the leader of a process group, as a shell starts it."""
         return subprocess.Popen(
             [*self.program, *arguments],
             cwd=self.folder,
-            env=_environment(),
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -165,8 +172,3 @@ def _patience() -> Iterator[int]:
     for turn in range(1000):
         yield turn
         pause.wait(0.01)
-
-
-def _environment() -> dict[str, str]:
-    foreign = ("SENTEI_", "MLFLOW_TRACKING", "MLFLOW_RUN", "MLFLOW_EXPERIMENT", "COLUMNS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

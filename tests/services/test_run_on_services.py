@@ -1,0 +1,54 @@
+"""A whole run whose rows come from S3, whose bundle goes to S3, and whose runs an MLflow server keeps."""
+
+import re
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.pipeline.place import RECIPE, Place
+
+
+@pytest.fixture
+def place(bucket, raw_s3, mlflow_server, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place = Place(tmp_path, services=(("MLFLOW_TRACKING_URI", mlflow_server),))
+    place.write_rows()
+    raw_s3.upload_file(str(tmp_path / "rows.npz"), bucket, "data/rows.npz")
+    (tmp_path / "rows.npz").unlink()
+    recipe = {
+        **RECIPE,
+        "name": "remote",
+        "data": {**RECIPE["data"], "path": f"s3://{bucket}/data/rows.npz"},
+        "family": {"variants": [{"sparsity": 0.3}]},
+        "release": {"to": f"s3://{bucket}/releases"},
+    }
+    place.write_recipe("remote.yaml", recipe)
+    return place
+
+
+def test_rows_bundle_and_registry_all_live_on_servers(place, bucket, raw_s3, mlflow_server):
+    done = place.sentei("run", "remote.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    uri = re.search(r"sentei verify (s3://\S+)", done.stdout).group(1)
+    verified = place.sentei("verify", uri)
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.startswith("verified: with 95 % confidence")
+
+    client = MlflowClient(tracking_uri=mlflow_server)
+    champion = client.get_model_version_by_alias("sentei-remote", "champion")
+    assert champion.tags["epsilon"] == "0.1"
+    kept = [item["Key"] for item in raw_s3.list_objects_v2(Bucket="mlflow-artifacts")["Contents"]]
+    assert any(key.endswith("model.onnx") and champion.source.removeprefix("models:/") in key for key in kept)
+    assert not (place.folder / "mlflow.db").exists()
+    assert not (place.folder / "released").exists()
+
+    altered = next(key for key in _keys(raw_s3, bucket) if key.endswith("evidence/losses.npz"))
+    raw_s3.put_object(Bucket=bucket, Key=altered, Body=b"something else")
+    refused = place.sentei("verify", uri)
+    assert refused.returncode == 3
+    assert "evidence/losses.npz" in refused.stderr
+
+
+def _keys(raw_s3, bucket):
+    return [item["Key"] for item in raw_s3.list_objects_v2(Bucket=bucket, Prefix="releases/")["Contents"]]
