@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from sentei.data.preprocessing import Preprocessing
 from sentei.errors import ModelError
-from sentei.evaluation.graph import BATCH, INPUT, OUTPUT
-from sentei.evaluation.operators import NotCovered
 from sentei.evaluation.served import ServedModel
-from sentei.evaluation.translation import translate
+from sentei.evaluation.tracing import traced
 from sentei.models.inference import in_eval_mode, logits
 
 DTYPES = ("uint8", "float32")
@@ -27,7 +24,7 @@ def export_onnx(
 ) -> bytes:
     """The network and its preprocessing as one ONNX file from raw rows to logits, for any batch size.
 
-    Networks of known layers are translated directly; all others go through torch's exporter, which takes seconds.
+    BatchNorm is folded into the convolution before it, which scales weights and keeps zeros zero. Takes seconds.
 
     Args:
         model: In eval mode as it is exported; only read.
@@ -51,11 +48,7 @@ def export_onnx(
     rows = _probe(tuple(input_shape), np.dtype(input_dtype))
     expected = logits(model, rows, preprocessing)
     with in_eval_mode(model):
-        try:
-            proto = translate(model, preprocessing, input_shape, np.dtype(input_dtype), expected.shape[1])
-        except NotCovered:
-            proto = _export_by_torch(model, preprocessing, rows)
-    onnx = _plain_bytes(proto)
+        onnx = _plain_bytes(traced(model, preprocessing, rows))
     _refuse_disagreement(ServedModel(onnx).logits(rows), expected)
     return onnx
 
@@ -76,51 +69,21 @@ def _refuse_disagreement(served: np.ndarray, expected: np.ndarray) -> None:
         )
 
 
-class _Served(nn.Module):
-    """A network behind its preprocessing, in the same order of float32 operations."""
-
-    def __init__(self, net: nn.Module, preprocessing: Preprocessing, n_dimensions: int) -> None:
-        super().__init__()
-        self.net = net
-        scale, mean, std = preprocessing.constants(n_dimensions)
-        self.scale = nn.Buffer(torch.tensor(scale))
-        self.mean = nn.Buffer(torch.from_numpy(mean))
-        self.std = nn.Buffer(torch.from_numpy(std))
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.net((rows.to(torch.float32) * self.scale - self.mean) / self.std)
-        return answer
-
-
-def _export_by_torch(model: nn.Module, preprocessing: Preprocessing, rows: np.ndarray) -> Any:
-    try:
-        program = torch.onnx.export(
-            _Served(model, preprocessing, rows.ndim).eval(),
-            (torch.from_numpy(rows),),
-            dynamo=True,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim(BATCH)},),
-            external_data=False,
-            verbose=False,
-        )
-    except Exception as error:  # the exporter has many classes of its own
-        raise ModelError(
-            f"{type(model).__name__} cannot be exported to ONNX: {error}; "
-            "its forward pass must be traceable by torch.export"
-        ) from error
-    assert program is not None
-    return program.model_proto
-
-
 def _plain_bytes(proto: Any) -> bytes:
     """The file without what changes from run to run: stack traces, file paths, names of Python objects."""
-    items = [proto, proto.graph, *proto.graph.node, *proto.graph.initializer, *proto.graph.input, *proto.graph.output]
-    for item in [*items, *proto.functions]:
-        del item.metadata_props[:]
-        item.doc_string = ""
-    del proto.graph.value_info[:]
+    _strip(proto)
     if proto.ByteSize() > LARGEST:
         raise ModelError(f"the network weighs {proto.ByteSize()} bytes, one ONNX file holds {LARGEST}; make it smaller")
     plain: bytes = proto.SerializeToString(deterministic=True)
     return plain
+
+
+def _strip(message: Any) -> None:
+    """Forget notes and intermediate shapes in a message of the file and in every message inside, subgraphs too."""
+    for name in ("metadata_props", "doc_string", "value_info"):
+        if name in message.DESCRIPTOR.fields_by_name:
+            message.ClearField(name)
+    for field, content in message.ListFields():
+        if field.message_type is not None:
+            for part in [content] if hasattr(content, "DESCRIPTOR") else content:  # one message, or a list of them
+                _strip(part)
