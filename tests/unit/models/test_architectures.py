@@ -45,7 +45,6 @@ def test_parameter_counts_are_the_published_ones(name, shape, kwargs, published)
         ("resnet-20", (1, 8, 8)),
         ("torchvision/resnet18", (1, 8, 8)),
         ("torchvision/mobilenet_v2", (2, 8, 8)),
-        ("torchvision/vgg16_bn", (1, 8, 8)),
         ("torchvision/vgg16_bn", (1, 28, 28)),
     ],
 )
