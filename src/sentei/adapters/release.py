@@ -27,6 +27,8 @@ def release(bundle: Path, to: str) -> str:
     artifact = layout.reading(bundle, "bundle")
     final = Path(to) / artifact.digest[:16]
     if not _stands(final, artifact.digest):
+        for left in Path(to).glob(f"{final.name}{layout.PARTIAL}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         partial = final.with_name(f"{final.name}{layout.PARTIAL}{os.getpid()}")
         shutil.copytree(bundle, partial)
         layout.flush_all(partial)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentei.certificate.record import Certificate, parse
 from sentei.certificate.sentence import sentence
-from sentei.errors import ArtifactError
+from sentei.errors import ArtifactError, SenteiError
 from sentei.steps import layout
 from sentei.steps.describe import describe
 from sentei.steps.evaluate import read_cost, read_losses
@@ -56,8 +56,16 @@ def assemble(
             _fill(draft, recipe, plan, ruled, record, model, report)
     summary: dict[str, Any] = layout.summary(bundle)
     if summary["status"] == "ok":
-        verify(Path(bundle))
+        _verify_or_remove(Path(bundle))
     return summary
+
+
+def _verify_or_remove(bundle: Path) -> None:
+    try:
+        verify(bundle)
+    except SenteiError:
+        shutil.rmtree(bundle)  # nobody shall find a bundle that does not hold
+        raise
 
 
 def _record(ruled: layout.Artifact, model: layout.Artifact) -> Certificate:

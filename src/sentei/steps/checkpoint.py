@@ -14,8 +14,8 @@ from sentei.errors import ArtifactError, ModelError
 from sentei.models import TrainState, match_state
 from sentei.sparsity import unpack
 from sentei.steps import layout
-from sentei.steps.examples import OpenUri
 from sentei.steps.networks import read_tensors
+from sentei.steps.runtime import sources_digest
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Checkpoint:
 
     @classmethod
     def for_key(cls, key: str) -> "Checkpoint":
-        """The checkpoint of the training that ``key``, a digest, stands for."""
+        """The checkpoint of the training that ``key``, a digest, stands for, by this version of the code."""
         root = os.environ.get("SENTEI_CHECKPOINTS")
-        return cls(Path(root) / key[:32] if root else None)
+        return cls(Path(root) / f"{key[:32]}-{sources_digest()[:12]}" if root else None)
 
     def save(self, state: TrainState) -> None:
         """Keep this state in place of the last one."""
@@ -58,24 +58,16 @@ class Checkpoint:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def load_pretrained(model: nn.Module, source: str, open_uri: OpenUri | None) -> None:
+def load_pretrained(model: nn.Module, path: Path) -> None:
     """Fill a network with weights that the user brings.
 
     Args:
         model: The network, freshly built.
-        source: A ``.safetensors`` or ``.pt``/``.pth`` file, a folder with ``weights.safetensors``, or a URI.
-        open_uri: Turns a URI into a local path.
+        path: A ``.safetensors`` or ``.pt``/``.pth`` file.
 
     Raises:
-        ModelError: The file is missing, not a state dictionary, or does not fit the network.
+        ModelError: The file is not a state dictionary, or does not fit the network.
     """
-    path = open_uri(source) if "://" in source or source.startswith("models:/") else Path(source)  # type: ignore[misc]  # adapters always pass it
-    if path.is_dir():
-        path = next(iter(sorted(path.rglob(layout.WEIGHTS))), path / layout.WEIGHTS)
-    if not path.is_file():
-        raise ModelError(
-            f"pretrained: expected a checkpoint at {source}, found none; check the recipe's model.pretrained"
-        )
     match_state(model, unpack(_state(path)))
 
 

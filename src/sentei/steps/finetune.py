@@ -48,7 +48,7 @@ def finetune(
             write_served(draft, model, data)
         write_cost(draft, model, data)
         draft.write(layout.HISTORY, to_text(history).encode())
-    return layout.summary(path)
+    return layout.brief(path)
 
 
 def _recover(

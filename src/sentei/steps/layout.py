@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from sentei.certificate.canonical import canonical_json, digest, parse_canonical, sha256_hex
@@ -31,6 +32,8 @@ TABLE = "table.json"
 REPORT = "report.json"
 FORMAT = "sentei.artifact/1"
 PARTIAL = ".partial-"
+REASON = 120
+ATTEMPTS = 100  # of replacing a folder that other processes replace at the same time
 FIELDS = {"kind": str, "status": str, "reason": str, "facts": dict, "files": dict, "inputs": dict}
 
 
@@ -194,6 +197,12 @@ def summary(path: str | Path) -> dict[str, str]:
     }
 
 
+def brief(path: str | Path) -> dict[str, str]:
+    """The summary with a reason so short that a task can take a hundred of them; the manifest has all of it."""
+    whole = summary(path)
+    return whole | {"reason": shorten(whole["reason"], REASON)}
+
+
 def sweep(root: Path) -> int:
     """Remove what killed processes left half-written under ``root``; the number of folders removed."""
     left = [path for path in root.rglob(f"*{PARTIAL}*") if path.exists()]
@@ -220,10 +229,16 @@ def _seal(draft: Draft) -> None:
 def _replace(partial: Path, final: Path) -> None:
     # A folder cannot be renamed over another one; the old one steps aside under a name that is never read.
     aside = final.with_name(f"{final.name}{PARTIAL}old-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        os.rename(final, aside)
-    os.rename(partial, final)
+    for attempt in range(ATTEMPTS):
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            os.rename(final, aside)
+        try:
+            os.rename(partial, final)
+            break
+        except OSError:  # another process put its own there in between: that one steps aside, too
+            if attempt == ATTEMPTS - 1:
+                raise
     shutil.rmtree(aside, ignore_errors=True)
     _flush(final.parent)
 

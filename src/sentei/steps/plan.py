@@ -7,6 +7,7 @@ from sentei.data import SPLITS, Examples, Preprocessing, split_digest
 from sentei.recipe import Recipe, parse_recipe
 from sentei.steps.examples import OpenUri, keep, split_table
 from sentei.steps.frozen import Plan, family_digest, seed_for
+from sentei.steps.pretrained import describe_pretrained
 from sentei.steps.progress import stage
 
 
@@ -20,6 +21,7 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
     Raises:
         RecipeError: The recipe has mistakes; all of them are named.
         DataError: The rows cannot be found or split as asked.
+        ModelError: The pretrained weights cannot be found.
     """
     recipe = parse_recipe(recipe_text)
     with stage("plan", recipe.name):
@@ -28,7 +30,7 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
         return Plan(
             name=recipe.name,
             examples=examples,
-            dense=_dense(recipe, examples),
+            dense=_dense(recipe, examples, open_uri),
             importance=_importance(recipe),
             variants=variants,
             decision=_decision(recipe, variants),
@@ -61,7 +63,8 @@ def _split_facts(examples: Examples) -> dict[str, Any]:
     return {"n_examples": len(examples), "digest": split_digest(examples)}
 
 
-def _dense(recipe: Recipe, examples: Mapping[str, Any]) -> dict[str, Any]:
+def _dense(recipe: Recipe, examples: Mapping[str, Any], open_uri: OpenUri | None) -> dict[str, Any]:
+    brought = recipe.model.pretrained
     architecture = {
         "name": recipe.model.architecture or "",
         "factory": recipe.model.factory or "",
@@ -71,7 +74,7 @@ def _dense(recipe: Recipe, examples: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "architecture": architecture,
-        "pretrained": recipe.model.pretrained,
+        "pretrained": describe_pretrained(brought, open_uri) if brought else None,
         "training": recipe.train.model_dump(),
         "seed": seed_for(recipe.seed, "train"),
     }

@@ -51,7 +51,7 @@ def prune(
         require_made(source, scored)
         use_threads(shared=True)
         _prune(draft, spec, from_text(examples), source, scored, open_uri)
-    return layout.summary(path)
+    return layout.brief(path)
 
 
 def _prune(

@@ -14,6 +14,7 @@ from sentei.steps.checkpoint import Checkpoint, load_pretrained
 from sentei.steps.examples import OpenUri, open_split, preprocessing_of
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import write_cost, write_network, write_served
+from sentei.steps.pretrained import find_described
 from sentei.steps.progress import stage, tell, work
 from sentei.steps.runtime import use_threads
 from sentei.steps.settings import training_settings
@@ -41,7 +42,7 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
         macs = count_macs(model, tuple(data["input"]["shape"])).total
         use_threads(shared=False, macs_per_batch=macs * plan["training"]["batch_size"])
         if plan["pretrained"]:
-            load_pretrained(model, plan["pretrained"], open_uri)
+            load_pretrained(model, find_described(plan["pretrained"], open_uri))
             history: dict[str, Any] = {"epochs": []}
         else:
             history = _fit(model, data, plan, open_uri)

@@ -58,6 +58,8 @@ def verify(bundle: Path) -> Verified:
     record = parse(artifact.file(layout.CERTIFICATE).read_bytes(), str(bundle / layout.CERTIFICATE))
     if not isinstance(record, Certificate):
         raise CertificateError(f"{bundle / layout.CERTIFICATE}: expected a certificate, received a refusal")
+    if artifact.facts.get("certificate_sha256") != artifact.files[layout.CERTIFICATE]:
+        raise CertificateError(f"{bundle / layout.MANIFEST}: names another certificate than the one beside it")
     model = layout.reading(bundle / MODEL, "variant")
     _require_model(record, model)
     served = Variant(record.variant.name, model.digest, record.variant.served_sha256)

@@ -13,6 +13,7 @@ from sentei.models import Architecture, build
 from sentei.steps import layout
 from sentei.steps.frozen import to_text
 from sentei.steps.networks import read_network
+from sentei.steps.pretrained import describe_pretrained
 from sentei.steps.train import train
 
 
@@ -26,7 +27,7 @@ def take(chain, tmp_path):
     """Runs train on a checkpoint instead of rows; the artifact."""
 
     def run(source, open_uri=None):
-        plan = {**chain.plan.dense, "pretrained": str(source)}
+        plan = {**chain.plan.dense, "pretrained": describe_pretrained(str(source), open_uri)}
         train(chain.examples, to_text(plan), tmp_path / "taken", open_uri)
         return layout.reading(tmp_path / "taken", "variant")
 
@@ -69,7 +70,7 @@ def test_a_uri_goes_through_the_outer_ring(take, state, tmp_path, uri):
         return tmp_path / "fetched.safetensors"
 
     assert same_weights(take(uri, open_uri), state)
-    assert asked == [uri]
+    assert asked == [uri, uri]  # plan looks at the content, train takes the same
 
 
 def test_nothing_is_trained_and_the_served_file_is_that_of_the_weights(take, state, chain):
@@ -194,3 +195,13 @@ def test_a_factory_that_builds_something_else_is_refused(own):
         own("build", depth=5)
     with pytest.raises(ModelError, match="cannot be imported"):
         own("absent")
+
+
+def test_weights_that_changed_since_the_plan_are_refused(chain, state, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file(state, path)
+    plan = {**chain.plan.dense, "pretrained": describe_pretrained(str(path), None)}
+    save_file({name: tensor + 1 for name, tensor in state.items()}, path)
+    with pytest.raises(ModelError, match=r"the plan saw weights .* plan again"):
+        train(chain.examples, to_text(plan), tmp_path / "taken")
+    assert not (tmp_path / "taken").exists()

@@ -33,6 +33,8 @@ def reseal(folder, **changes):
     body = {**json.loads((folder / layout.MANIFEST).read_bytes()), **changes}
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     body["files"] = {name: sha256_hex((folder / name).read_bytes()) for name in names if name != layout.MANIFEST}
+    if layout.CERTIFICATE in body["files"] and "certificate_sha256" in body["facts"]:
+        body["facts"] = {**body["facts"], "certificate_sha256": body["files"][layout.CERTIFICATE]}
     del body["digest"]
     (folder / layout.MANIFEST).write_bytes(canonical_json({**body, "digest": digest(body)}))
 
@@ -229,6 +231,15 @@ def test_the_refusal_of_a_further_claim_is_recomputed_too(bundle):
     with pytest.raises(
         CertificateError, match=r"comparison-2/refusal\.json: does not follow from its evidence: reason"
     ):
+        verify(bundle)
+
+
+def test_a_manifest_that_names_another_certificate_is_refused(bundle):
+    facts = json.loads((bundle / layout.MANIFEST).read_bytes())["facts"]
+    body = {**json.loads((bundle / layout.MANIFEST).read_bytes()), "facts": {**facts, "certificate_sha256": "0" * 64}}
+    del body["digest"]
+    (bundle / layout.MANIFEST).write_bytes(canonical_json({**body, "digest": digest(body)}))
+    with pytest.raises(CertificateError, match="names another certificate"):
         verify(bundle)
 
 
