@@ -83,8 +83,8 @@ def test_the_parent_run_holds_one_run_per_variant_with_its_cost_curve_and_verdic
     assert {run.data.tags["mlflow.parentRunId"] for run in nested.values()} == {parent.info.run_id}
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in nested.values():
-        assert {"selection_accuracy", "bytes", "macs", "latency_ms"} <= run.data.metrics.keys()
-    assert {name: nested[name].data.params["sparsity"] for name in VARIANTS} == dict(
+        assert {"accuracy_selection", "bytes", "macs", "latency_ms"} <= run.data.metrics.keys()
+    assert {name: nested[name].data.params["asked_sparsity"] for name in VARIANTS} == dict(
         zip(VARIANTS, ("0.3", "0.5", "0.95"), strict=True)
     )
     certificate = json.loads((undisturbed.place.released()[0] / "certificate.json").read_bytes())

@@ -17,7 +17,7 @@ SUMMARY = {
     "status": "ok",
     "reason": "",
     "params": {"criterion": "magnitude-l2", "sparsity": "0.5"},
-    "metrics": {"selection_accuracy": "0.975", "bytes": "12345"},
+    "metrics": {"accuracy_selection": "0.975", "bytes": "12345"},
     "curves": CURVES,
     "tags": {"granularity": "weights"},
 }
@@ -105,7 +105,7 @@ class TestVariant:
         run = connect().get_run(tracking.record_variant(parent, SUMMARY))
 
         assert run.data.params == SUMMARY["params"]
-        assert run.data.metrics == {"selection_accuracy": 0.975, "bytes": 12345.0, "loss": 0.2}
+        assert run.data.metrics == {"accuracy_selection": 0.975, "bytes": 12345.0, "loss": 0.2}
         assert run.data.tags["sentei.status"] == "ok"
         assert run.data.tags["granularity"] == "weights"
         assert (run.info.status, run.info.run_name) == ("FINISHED", SUMMARY["name"])
@@ -186,7 +186,7 @@ class TestDecision:
         parent = open_run()
         (tmp_path / "verdict").mkdir()
         (tmp_path / "verdict" / "certificate.json").write_text("{}\n")
-        facts = {"tags": {"sentei.verdict": "certified"}, "metrics": {"test_accuracy": "0.97"}}
+        facts = {"tags": {"sentei.verdict": "certified"}, "metrics": {"accuracy_test": "0.97"}}
         files = {
             "report.md": "# Certified\n",
             "verdict": tmp_path / "verdict",
@@ -202,7 +202,7 @@ class TestDecision:
             "again/certificate.json", "recipe.yaml", "report.md", "verdict/certificate.json"
         ]  # fmt: skip
         assert run.data.tags["sentei.verdict"] == "certified"
-        assert run.data.metrics == {"test_accuracy": 0.97}
+        assert run.data.metrics == {"accuracy_test": 0.97}
         assert run.info.status == "FINISHED"
 
 

@@ -2,6 +2,6 @@
 
 from sentei.sparsity.allocation import ALLOCATIONS, allocate
 from sentei.sparsity.masking import achieved_sparsity, apply_masks, n_pruned
-from sentei.sparsity.packing import pack, unpack
+from sentei.sparsity.packing import pack, packed_masks, unpack
 
-__all__ = ["ALLOCATIONS", "achieved_sparsity", "allocate", "apply_masks", "n_pruned", "pack", "unpack"]
+__all__ = ["ALLOCATIONS", "achieved_sparsity", "allocate", "apply_masks", "n_pruned", "pack", "packed_masks", "unpack"]

@@ -79,6 +79,21 @@ def unpack(packed: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
+def packed_masks(packed: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The masks in packed weights, by the name of their tensor; True = keep.
+
+    Args:
+        packed: What `pack` wrote.
+
+    Raises:
+        ModelError: Parts are missing or contradict one another.
+    """
+    names = [key.removesuffix(KEPT) for key in packed if key.endswith(KEPT)]
+    for name in names:
+        _unpack_one(name, packed)
+    return {name: _unpack_mask(name, packed[name + MASK], packed[name + SHAPE]) for name in names}
+
+
 def _unpack_one(name: str, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
     if name in packed or name + MASK not in packed or name + SHAPE not in packed:
         raise ModelError(f"the packed {name!r} needs exactly its parts {KEPT}, {MASK} and {SHAPE}; read the file again")

@@ -19,6 +19,8 @@ from sentei.steps.progress import stage, work
 from sentei.steps.runtime import threads
 
 BATCH = 512
+# MLflow's comparison opens with the first three parameters and the first metric by name: these are chosen to be they.
+DENSE_PARAMS = {"allocation": "none", "asked_sparsity": "0", "criterion": "none"}
 
 
 def evaluate(
@@ -93,11 +95,11 @@ def _evaluate(draft: layout.Draft, data: Any, source: layout.Artifact, split: st
 def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -> dict[str, Any]:
     summary: dict[str, Any] = layout.summary(evaluation.path) | {"params": {}, "metrics": {}, "curves": [], "tags": {}}
     summary["tags"] = {"sentei.variant_digest": source.digest}
-    summary["params"] = _flat(source.facts["spec"]) if "spec" in source.facts else {}
+    summary["params"] = _params(source.facts["spec"]) if "spec" in source.facts else DENSE_PARAMS
     if evaluation.failed:
         return summary
     n, wrong = evaluation.facts["n_examples"], evaluation.facts["n_errors"]
-    summary["metrics"] = {f"{split}_accuracy": f"{1 - wrong / n:.6f}"}
+    summary["metrics"] = {f"accuracy_{split}": f"{1 - wrong / n:.6f}"}
     if split == "selection":
         achieved = source.facts.get("achieved_sparsity", "0")
         summary["metrics"] |= {"achieved_sparsity": achieved, **read_cost(evaluation)}
@@ -105,10 +107,10 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
     return summary
 
 
-def _flat(spec: Mapping[str, Any]) -> dict[str, str]:
+def _params(spec: Mapping[str, Any]) -> dict[str, str]:
     recovery = spec["recovery"] or {"epochs": 0}
-    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "name")}
-    return plain | {f"finetune.{key}": str(value) for key, value in recovery.items()}
+    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "name", "sparsity")}
+    return plain | {"asked_sparsity": spec["sparsity"]} | {f"finetune.{key}": str(v) for key, v in recovery.items()}
 
 
 def _curves(history: Mapping[str, Any]) -> list[dict[str, Any]]:

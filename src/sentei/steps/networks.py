@@ -15,7 +15,7 @@ from sentei.errors import ArtifactError
 from sentei.evaluation.export import export_onnx
 from sentei.evaluation.macs import count_macs, n_parameters
 from sentei.models import Architecture, build
-from sentei.sparsity import pack, unpack
+from sentei.sparsity import pack, packed_masks, unpack
 from sentei.steps import layout
 from sentei.steps.frozen import to_text
 
@@ -27,8 +27,6 @@ def write_network(
     draft.write(layout.ARCHITECTURE, to_text(architecture).encode())
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     draft.write(layout.WEIGHTS, save(pack(state, dict(masks))))
-    if masks:
-        draft.write(layout.MASKS, save({name: mask.to(torch.uint8).contiguous() for name, mask in masks.items()}))
 
 
 def write_served(draft: layout.Draft, model: nn.Module, examples: Mapping[str, Any]) -> None:
@@ -62,9 +60,7 @@ def read_architecture(artifact: layout.Artifact) -> dict[str, Any]:
 
 def read_masks(artifact: layout.Artifact) -> dict[str, torch.Tensor]:
     """The masks of an artifact, True where a weight stays; empty for a dense model."""
-    if layout.MASKS not in artifact.files:
-        return {}
-    return {name: mask.bool() for name, mask in read_tensors(artifact.file(layout.MASKS)).items()}
+    return packed_masks(read_tensors(artifact.file(layout.WEIGHTS)))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

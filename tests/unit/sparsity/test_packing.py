@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load, save
 
 from sentei.errors import ModelError
-from sentei.sparsity import pack, unpack
+from sentei.sparsity import pack, packed_masks, unpack
 
 MASKS = {"w": torch.tensor([[True, False, True], [False, True, False], [False, False, True]])}
 ODD = torch.tensor([0x7FC01234, -0x80000000, 0x7F800001, 1], dtype=torch.int32).view(torch.float32)  # NaNs, -0.0
@@ -100,3 +100,10 @@ def test_a_damaged_file_is_refused(damage):
 
     with pytest.raises(ModelError):
         unpack(packed)
+
+
+def test_packed_weights_know_their_masks():
+    masks = packed_masks(load(save(pack(state(), MASKS))))
+    assert masks.keys() == MASKS.keys()
+    assert torch.equal(masks["w"], MASKS["w"])
+    assert packed_masks(state()) == {}

@@ -82,7 +82,10 @@ def test_masks_outlive_the_recovery(chain, name):
 
 def test_pruned_weights_are_the_smallest_of_the_dense_model(chain):
     dense = load_file(chain["dense"] / "weights.safetensors")
-    masks = load_file(chain["pruned/magnitude-l1-global-0.60-ft2"] / "masks.safetensors")
+    packed = load_file(chain["pruned/magnitude-l1-global-0.60-ft2"] / "weights.safetensors")
+    names = [key.removesuffix("@mask") for key in packed if key.endswith("@mask")]
+    bits = {name: np.unpackbits(packed[f"{name}@mask"])[: dense[name].size].astype(bool) for name in names}
+    masks = {name: bits[name].reshape(dense[name].shape) for name in names}
     pruned, kept = (
         np.concatenate([np.abs(dense[name][masks[name] == keep]) for name in masks]) for keep in (False, True)
     )

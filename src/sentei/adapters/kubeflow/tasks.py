@@ -76,6 +76,7 @@ def register(
     tags = {
         "sentei.verdict": "certified" if summary["status"] == "ok" else "refused",
         "sentei.reason": summary["reason"],
+        "mlflow.note.content": _note(Path(verdict), Path(bundle)),
     }
     tracking.record_decision(parent, {"tags": tags}, {"family.json": (Path(verdict) / layout.TABLE).read_text()})
     tracking.close_run(parent)
@@ -89,6 +90,12 @@ def _release(bundle: Path, parent: str, decision: dict[str, Any]) -> dict[str, A
     released = release(bundle, decision["release"])
     entry = registry.register(bundle, parent, registry.Settings(promote=decision["promote"]))
     return {"released": released, **entry.facts()}
+
+
+def _note(verdict: Path, bundle: Path) -> str:
+    """What the run's page in MLflow says first: the bundle's description, or why nothing was certified."""
+    description: str = layout.read_manifest(bundle).facts.get("description", "")
+    return description or "\n\n".join(layout.read_manifest(verdict).facts["lines"])
 
 
 def _parent_params(frozen: Plan) -> dict[str, str]:
