@@ -7,11 +7,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import overhead, startup
+from tests.bench import overhead, reference, startup
 
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "startup": ("what import and help cost", lambda options: startup.main(options.repeats)),
     "overhead": ("what the framework adds to a run's work", lambda options: overhead.main(options.recipe)),
+    "reference": ("certified sparsity, as published and ours", lambda options: reference.main("fashion-mnist")),
+    "reference-mnist": ("the same on an MNIST folder", lambda options: reference.main("mnist")),
 }
 
 
