@@ -48,7 +48,7 @@ def evaluate(
     source = layout.reading(variant, "variant")
     name = source.facts.get("name", "")
     with (
-        stage("evaluate", f"{name} on {split}"),
+        stage("evaluate", f"{name or 'nothing'} on {split}"),
         layout.writing(path, "evaluation", {"variant": source.digest}) as draft,
     ):
         draft.facts.update(name=name, split=split)
