@@ -35,7 +35,7 @@ def circumstances() -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--", "src", "components", "pipelines")),
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "hardware": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
+        "hardware": {"cpu": _cpu(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
 

@@ -1,6 +1,5 @@
 """What stands before the calibration split is opened: the dense model, the family, and their measurements."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +114,7 @@ def _row(variant: layout.Artifact, evaluation: layout.Artifact, verdict: str) ->
     if evaluation.failed:
         return row | dict.fromkeys(("accuracy", *DECIDING), "")
     accuracy = 1 - evaluation.facts["n_errors"] / evaluation.facts["n_examples"]
-    cost = json.loads(evaluation.file(layout.COST).read_bytes())
+    cost = read_cost(evaluation)
     return row | {"accuracy": f"{accuracy:.6f}"} | {name: cost[name] for name in DECIDING}
 
 

@@ -6,16 +6,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sentei.models import train as fit
 from sentei.steps import layout
-from sentei.steps.checkpoint import Checkpoint
-from sentei.steps.examples import OpenUri, open_split, preprocessing_of
+from sentei.steps.examples import OpenUri
 from sentei.steps.failure import recording, require_made
+from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import read_architecture, read_masks, read_network, write_cost, write_network, write_served
-from sentei.steps.progress import stage, tell, work
+from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
-from sentei.steps.settings import training_settings
 
 
 def finetune(
@@ -62,25 +60,15 @@ def _recover(
 ) -> dict[str, Any]:
     if not spec["recovery"]:
         return {"epochs": []}
-    rows = open_split(data, "train", open_uri)
-    checkpoint = Checkpoint.for_key(key_of(key, spec))
-    epochs = spec["recovery"]["epochs"]
-
-    def on_epoch(state: Any) -> None:
-        checkpoint.save(state)
-        tell("epoch", stage="finetune", subject=spec["name"], epoch=state.epoch, epochs=epochs)
-
-    with work("train"):
-        history = fit(
-            model,
-            rows,
-            preprocessing_of(data),
-            training_settings(spec["recovery"]),
-            spec["seed"],
-            masks=masks,
-            teacher=teacher,
-            resume=checkpoint.load(),
-            on_epoch=on_epoch,
-        )
-    checkpoint.remove()
-    return history.to_dict()
+    return fit(
+        model,
+        data,
+        spec["recovery"],
+        spec["seed"],
+        stage="finetune",
+        subject=spec["name"],
+        key=key_of(key, spec),
+        open_uri=open_uri,
+        masks=masks,
+        teacher=teacher,
+    )

@@ -22,11 +22,15 @@ class Hearing:
     def __init__(
         self, plan: Mapping[str, Any], data: Mapping[str, Any], candidates: Candidates, rows: Examples, started_at: str
     ) -> None:
-        self._plan, self._data, self._candidates, self._rows = plan, data, candidates, rows
+        self._data, self._candidates, self._rows = data, candidates, rows
         self._started_at = started_at
         self._computed: dict[str, Losses] = {}
         self._dense = losses_of(candidates.dense, rows, threads(shared=False))
         self._rule = Rule(plan["procedure"]["order"], plan["procedure"]["cost"])
+        self._selection = Selection(
+            tuple(plan["family"]), candidates.selection_losses(), read_losses(candidates.reference), candidates.costs()
+        )
+        self._row_digests = content_digests(rows.inputs)
 
     def decide(self, claim: Mapping[str, str]) -> tuple[Certificate | Refusal, Evidence]:
         """The record of one claim, and the evidence that it can be recomputed from.
@@ -35,7 +39,7 @@ class Hearing:
             claim: Kind, tolerance, delta and gamma, as decimal texts.
         """
         wanted = Claim(claim["kind"], claim["tolerance"], claim["delta"], claim["gamma"])
-        decision = decide(wanted, self._rule, self._selection(), self._losses, self._dense)
+        decision = decide(wanted, self._rule, self._selection, self._losses, self._dense)
         tested = {test.name: self._computed[test.name] for test in decision.tests}
         evidence = self._evidence(tested)
         return issue(decision, wanted, self._rule, evidence, self._circumstances()), evidence
@@ -45,14 +49,8 @@ class Hearing:
             self._computed[name] = losses_of(self._candidates.variants[name], self._rows, threads(shared=False))
         return self._computed[name]
 
-    def _selection(self) -> Selection:
-        losses = self._candidates.selection_losses()
-        return Selection(
-            tuple(self._plan["family"]), losses, read_losses(self._candidates.reference), self._candidates.costs()
-        )
-
     def _evidence(self, tested: Mapping[str, Losses]) -> Evidence:
-        selection = self._selection()
+        selection = self._selection
         return Evidence(
             family=self._candidates.family(),
             selection_losses=selection.losses,
@@ -60,7 +58,7 @@ class Hearing:
             costs=selection.costs,
             calibration_losses=tested,
             dense_calibration_losses=self._dense,
-            calibration_row_digests=content_digests(self._rows.inputs),
+            calibration_row_digests=self._row_digests,
             calibration_labels=self._rows.labels,
             dense=self._candidates.served_dense(),
             variants={name: self._candidates.served(name) for name in self._candidates.sound()},

@@ -8,16 +8,15 @@ from torch import nn
 
 from sentei.evaluation.macs import count_macs
 from sentei.models import Architecture, build
-from sentei.models import train as fit
 from sentei.steps import layout
-from sentei.steps.checkpoint import Checkpoint, load_pretrained
-from sentei.steps.examples import OpenUri, open_split, preprocessing_of
+from sentei.steps.checkpoint import load_pretrained
+from sentei.steps.examples import OpenUri
+from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import write_cost, write_network, write_served
 from sentei.steps.pretrained import find_described
-from sentei.steps.progress import stage, tell, work
+from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
-from sentei.steps.settings import training_settings
 
 
 def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None = None) -> dict[str, str]:
@@ -58,26 +57,8 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
 def _fit(
     model: nn.Module, data: Mapping[str, Any], plan: Mapping[str, Any], open_uri: OpenUri | None
 ) -> dict[str, Any]:
-    rows = open_split(data, "train", open_uri)
-    checkpoint = Checkpoint.for_key(key_of(data["splits"]["train"], data["preprocessing"], plan))
-    epochs = plan["training"]["epochs"]
-
-    def on_epoch(state: Any) -> None:
-        checkpoint.save(state)
-        tell("epoch", stage="train", subject="dense", epoch=state.epoch, epochs=epochs)
-
-    with work("train"):
-        history = fit(
-            model,
-            rows,
-            preprocessing_of(data),
-            training_settings(plan["training"]),
-            plan["seed"],
-            resume=checkpoint.load(),
-            on_epoch=on_epoch,
-        )
-    checkpoint.remove()
-    return history.to_dict()
+    key = key_of(data["splits"]["train"], data["preprocessing"], plan)
+    return fit(model, data, plan["training"], plan["seed"], stage="train", subject="dense", key=key, open_uri=open_uri)
 
 
 def _architecture(plan: Mapping[str, Any]) -> Architecture:

@@ -16,8 +16,8 @@ from sentei.steps.train import train
 # The process kills itself while it tells of the third epoch, whose state was just saved.
 KILLED = """
 import os, signal, sys
-from sentei.steps import train
-told = train.tell
+from sentei.steps import fitting, train
+told = fitting.tell
 
 def tell(event, **facts):
     told(event, **facts)
@@ -25,7 +25,7 @@ def tell(event, **facts):
         os.kill(os.getpid(), signal.SIGKILL)
 
 os.sched_getaffinity = lambda _: {0}
-train.tell = tell
+fitting.tell = tell
 train.train(*sys.argv[1:])
 """
 
@@ -56,7 +56,8 @@ def test_a_killed_training_goes_on_and_gives_the_same_artifact(chain, tmp_path, 
     assert list(checkpoints.iterdir()) == []
 
 
-def cut_at(module, epoch, patch):
+def cut_at(epoch, patch):
+    module = sys.modules["sentei.steps.fitting"]
     told = module.tell
 
     def tell(event, **facts):
@@ -71,7 +72,7 @@ def cut_at(module, epoch, patch):
 def cut(chain, tmp_path, checkpoints):
     """A training that was cut after its second epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        cut_at(sys.modules["sentei.steps.train"], 2, patch)
+        cut_at(2, patch)
         with pytest.raises(TimeoutError):
             train(chain.examples, to_text(chain.plan.dense), tmp_path / "dense")
     (folder,) = checkpoints.iterdir()
@@ -100,7 +101,7 @@ def test_a_recovery_that_was_cut_goes_on_too(chain, tmp_path, checkpoints):
     name = "magnitude-l1-global-0.90-ft2"
     made = chain.examples, chain[f"pruned/{name}"], chain["dense"], tmp_path / "made"
     with pytest.MonkeyPatch.context() as patch:
-        cut_at(sys.modules["sentei.steps.finetune"], 1, patch)
+        cut_at(1, patch)
         with pytest.raises(TimeoutError):
             finetune(*made)
     assert finetune(*made)["digest"] == layout.reading(chain[f"made/{name}"]).digest

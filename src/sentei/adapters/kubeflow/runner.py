@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from sentei.adapters.kubeflow.workspace import LocalRun, Workspace
+from sentei.errors import SenteiError
 
 
 def start(workspace: Workspace, run: LocalRun) -> "subprocess.Popen[bytes]":
@@ -40,11 +42,24 @@ def main(folder: str, key: str, root: str, parent: str) -> None:
         enable_caching=True,
         cache_root=str(Path(root) / "tasks"),
     )
-    task = pipeline(recipe=(Path(folder) / "recipe.yaml").read_text(encoding="utf-8"), run_key=key)
+    recipe = (Path(folder) / "recipe.yaml").read_text(encoding="utf-8")
+    try:
+        task = pipeline(recipe=recipe, run_key=key)
+    except RuntimeError:  # what kfp.local raises when a task has failed; the log names the cause
+        _record_failure(recipe, key)
+        raise
     outputs = {name: {"path": art.path, "facts": dict(art.metadata)} for name, art in task.outputs.items()}
     partial = Path(folder) / ".result.json"
     partial.write_text(json.dumps(outputs))
     os.replace(partial, Path(folder) / "result.json")
+
+
+def _record_failure(recipe: str, key: str) -> None:
+    from sentei.adapters.mlflow.tracking import fail_run
+    from sentei.recipe import parse_recipe
+
+    with suppress(SenteiError):  # the pipeline's own error is the one to report
+        fail_run(key, parse_recipe(recipe).name)
 
 
 def _die_with(parent: int) -> None:

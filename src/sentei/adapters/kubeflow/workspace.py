@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from sentei.certificate.canonical import sha256_hex
@@ -81,7 +82,11 @@ class Workspace:
             name: Name of the recipe.
             text: Its YAML.
             new: Begin a new run in any case.
+
+        Raises:
+            ServiceError: Kubeflow Pipelines or MLflow is not installed.
         """
+        _require_pipelines()
         recipe = sha256_hex(f"{sources_digest()}\n{text}".encode())
         for state in sorted(self.root.glob("runs/*/run.json"), reverse=True):
             facts = json.loads(state.read_text())
@@ -109,6 +114,12 @@ class Workspace:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GIT_PYTHON_REFRESH": "quiet",
         }
+
+
+def _require_pipelines() -> None:
+    missing = [name for name in ("kfp", "mlflow") if find_spec(name) is None]
+    if missing:
+        raise ServiceError(f"running pipelines needs {' and '.join(missing)}: pip install 'sentei[pipelines]'")
 
 
 def _write(path: Path, value: dict[str, str]) -> None:

@@ -144,6 +144,24 @@ def close_run(run_id: str, status: str = "FINISHED") -> None:
         connect().set_terminated(run_id, status=status)
 
 
+def fail_run(run_key: str, experiment: str) -> None:
+    """Mark the parent run of a pipeline run as failed, if it was opened; the next start opens it again.
+
+    Args:
+        run_key: As for ``open_run``.
+        experiment: As for ``open_run``.
+
+    Raises:
+        ServiceError: MLflow refused or could not be reached.
+    """
+    client = connect()
+    with asking(f"mark the run {run_key} as failed"):
+        found = client.get_experiment_by_name(experiment)
+        run = find_parent(client, found.experiment_id, run_key) if found else None
+        if run is not None:
+            client.set_terminated(run.info.run_id, status="FAILED")
+
+
 def started_at(run_id: str) -> str:
     """When a run was opened, in UTC, such as ``2026-01-31T12:00:00Z``; a repeated task gets the same answer.
 
