@@ -1,22 +1,17 @@
 """From an architecture to a network with its first weights."""
 
-import os
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
 
 import torch
 from torch import nn
 
 from sentei.errors import ModelError
+from sentei.factories import find_factory, told_as
 from sentei.models.architecture import Architecture
 from sentei.models.lenet import build_lenet_5, build_lenet_300_100
 from sentei.models.mlp import build_mlp
 from sentei.models.resnet_cifar import build_resnet_20
 from sentei.models.torchvision_nets import build_torchvision
-
-ALLOWED = "SENTEI_FACTORIES"
-"""Environment variable: comma-separated top-level modules whose factories may run."""
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": build_mlp,
@@ -52,46 +47,36 @@ def build(architecture: Architecture, seed: int) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        try:
-            net = _from_name(architecture) if architecture.name else _from_factory(architecture)
-        except (TypeError, ValueError) as error:
-            what = architecture.name or architecture.factory
-            raise ModelError(f"{what} cannot be built with {dict(architecture.kwargs)}: {error}") from error
+        net = _from_name(architecture) if architecture.name else _from_factory(architecture)
     return net.eval()
 
 
 def _from_name(architecture: Architecture) -> nn.Module:
-    return _BUILDERS[architecture.name](architecture, **architecture.kwargs)
+    try:
+        return _BUILDERS[architecture.name](architecture, **architecture.kwargs)
+    except ModelError:
+        raise
+    except Exception as error:  # torch answers sizes that no layer can have with errors of many types
+        raise ModelError(
+            f"{architecture.name} cannot be built with {dict(architecture.kwargs)} for rows of shape "
+            f"{architecture.input_shape}: {error}; correct model.kwargs"
+        ) from error
 
 
 def _from_factory(architecture: Architecture) -> nn.Module:
-    net = _factory(architecture.factory)(
-        input_shape=architecture.input_shape, n_classes=architecture.n_classes, **architecture.kwargs
-    )
+    factory, kwargs = architecture.factory, dict(architecture.kwargs)
+    function = find_factory(factory, ModelError)
+    with told_as(ModelError, f"{factory} cannot be built with {kwargs}", "mend it or model.kwargs"):
+        net = function(input_shape=architecture.input_shape, n_classes=architecture.n_classes, **kwargs)
     if not isinstance(net, nn.Module):
-        raise ModelError(f"{architecture.factory} must return a torch.nn.Module, it returned {type(net).__name__}")
-    with torch.no_grad():
+        raise ModelError(f"{factory} must return a torch.nn.Module, it returned {type(net).__name__}")
+    what = f"{factory}: the network cannot take a batch of 2 rows of shape {architecture.input_shape}"
+    with told_as(ModelError, what, "mend it or choose other data"), torch.no_grad():
         out = net.eval()(torch.zeros(2, *architecture.input_shape))
     if not isinstance(out, torch.Tensor) or out.shape != (2, architecture.n_classes):
         got = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
         raise ModelError(
-            f"{architecture.factory} must map a batch of 2 rows to logits of shape (2, {architecture.n_classes}), "
+            f"{factory} must map a batch of 2 rows to logits of shape (2, {architecture.n_classes}), "
             f"it gave {got}; return one row of logits per input row"
         )
     return net
-
-
-def _factory(path: str) -> Callable[..., Any]:
-    """The function behind ``package.module:function``, if its package is on the list."""
-    module, colon, function = path.partition(":")
-    allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
-    if not colon or module.partition(".")[0] not in allowed:
-        raise ModelError(
-            f"a factory is package.module:function with its package listed in {ALLOWED}, received {path!r} while "
-            f"{ALLOWED} lists {allowed}; add the package to {ALLOWED} in the image that you trust"
-        )
-    try:
-        found: Callable[..., Any] = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(f"the factory {path!r} cannot be imported: {error}; install its package here") from error
-    return found

@@ -30,7 +30,7 @@ def build_torchvision(architecture: Architecture, **kwargs: Any) -> nn.Module:
             f"{architecture.name} takes (channels, height, width) with sides of 8 or more, "
             f"received {architecture.input_shape}"
         )
-    from torchvision import models  # noqa: PLC0415, RUF100  -- torchvision takes seconds to import
+    from torchvision import models  # takes seconds to import, so only these networks do it
 
     name = architecture.name.removeprefix("torchvision/")
     net: nn.Module = getattr(models, name)(num_classes=architecture.n_classes, **kwargs)

@@ -69,9 +69,9 @@ def _read(
 
         return read_digits()
     if source == "factory":
-        from sentei.sources.factory import call_factory
+        from sentei.sources.factory import read_factory
 
-        return call_factory(given.get("factory"), given.get("kwargs", {}))
+        return read_factory(given.get("factory"), given.get("kwargs", {}))
     return _read_path(source, _local_path(source, given, open_uri), given, limit)
 
 

@@ -117,6 +117,8 @@ def test_a_record_with_an_unknown_field_is_refused():
         ("resnet-20", (1, 8, 8), {"shortcut": "none"}, "'pad' or 'projection'"),
         ("torchvision/resnet18", (64,), {}, "8 or more"),
         ("mlp", (4,), {"depth": 3}, "depth"),
+        ("mlp", (4,), {"hidden": [-1]}, r"mlp cannot be built with \{'hidden': \[-1\]\} for rows of shape \(4,\)"),
+        ("lenet-5", (1, 8, 8), {"channels": [6]}, "lenet-5 cannot be built with"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_advice(name, shape, kwargs, said):
@@ -134,6 +136,11 @@ def wrong_shape(input_shape, n_classes):
     return torch.nn.Linear(input_shape[0], n_classes + 1)
 def no_module(input_shape, n_classes):
     return "network"
+def breaks(input_shape, n_classes):
+    raise LookupError("no such layer")
+def cannot_run(input_shape, n_classes):
+    return torch.nn.Linear(input_shape[0] + 1, n_classes)
+number = 5
 """
 
     @pytest.fixture
@@ -152,11 +159,27 @@ def no_module(input_shape, n_classes):
 
     @pytest.mark.parametrize(
         ("function", "said"),
-        [("wrong_shape", r"\(2, 4\)"), ("no_module", "str"), ("absent", "cannot be imported"), ("good", "width")],
+        [
+            ("wrong_shape", r"\(2, 4\)"),
+            ("no_module", "str"),
+            ("absent", "cannot be imported"),
+            ("good", "width"),
+            ("number", "expected a function, received int"),
+            ("breaks", r"sentei_factory_case:breaks cannot be built with \{\}: LookupError: no such layer"),
+            (
+                "cannot_run",
+                r"sentei_factory_case:cannot_run: the network cannot take a batch of 2 rows of shape \(4,\)",
+            ),
+        ],
     )
     def test_a_factory_that_gives_something_else_is_refused(self, nets, function, said):
         with pytest.raises(ModelError, match=said):
             self.ask(f"{nets}:{function}")
+
+    def test_what_the_users_code_raised_is_the_cause(self, nets):
+        with pytest.raises(ModelError) as caught:
+            self.ask(f"{nets}:breaks")
+        assert isinstance(caught.value.__cause__, LookupError)
 
     @pytest.mark.parametrize("path", ["os:system", "sentei_factory_case.good", "sentei_factory_case_2:good"])
     def test_an_unlisted_module_is_never_imported(self, nets, path):

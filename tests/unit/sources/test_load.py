@@ -67,6 +67,7 @@ def factories(tmp_path, monkeypatch):
         "def pair(n):\n    return np.zeros((n, 2), np.uint8), np.arange(n) % 2\n"
         "def table(n):\n    return Table.of(*pair(n), 'mine', class_names=['cat', 'dog'])\n"
         "def nothing():\n    return None\n"
+        "def leaves():\n    raise SystemExit('bye')\n"
         "number = 5\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -88,17 +89,18 @@ def test_a_factory_makes_a_table_or_two_arrays():
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        (None, 'expected "package.module:function", received None'),
+        (None, 'expected "package.module:function" with a package that SENTEI_FACTORIES lists, received None'),
         ("my_rows", "received 'my_rows'"),
         ("my_rows:pair()", "received"),
         ("..my_rows:pair", "received"),
-        ("os:getcwd", "the module os may not make data: SENTEI_FACTORIES allows other, my_rows"),
+        ("os:getcwd", "the module os may not run: SENTEI_FACTORIES allows other, my_rows"),
         ("my_rows_evil:pair", "the module my_rows_evil may not"),
         ("my_rows.inner:pair", "cannot be imported"),
         ("other:pair", "cannot be imported"),
         ("my_rows:absent", "cannot be imported"),
         ("my_rows:number", "expected a function, received int"),
-        ("my_rows:pair", "the factory failed with TypeError"),
+        ("my_rows:pair", r"my_rows:pair cannot make data with \{\}: TypeError: .*'n'"),
+        ("my_rows:leaves", "my_rows:leaves cannot make data with .*SystemExit: bye"),
         ("my_rows:nothing", r"expected a Table or arrays \(inputs, labels\), the factory returned NoneType"),
     ],
 )
