@@ -15,10 +15,13 @@ def match_state(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 
     Args:
         model: Changed in place.
-        state: Tensors by the names that ``model.state_dict()`` has, with the same shapes.
+        state: Tensors by the names that ``model.state_dict()`` has, with the same shapes. Floating-point tensors of
+            another precision (float16, bfloat16, float64) are rounded to the network's own, which is float32 unless
+            its author chose otherwise; every other tensor has exactly the network's type.
 
     Raises:
-        ModelError: Keys are missing or unexpected, or shapes differ; the first few are named. The model is unchanged.
+        ModelError: Keys are missing or unexpected, or shapes or kinds of number differ; the first few are named. The
+            model is unchanged.
     """
     own = model.state_dict()
     complaints = [
@@ -32,6 +35,14 @@ def match_state(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
                 if key in state and state[key].shape != own[key].shape
             ],
         ),
+        _listing(
+            "of another kind of number",
+            [
+                f"{key} {state[key].dtype} for {own[key].dtype}"
+                for key in own
+                if key in state and not _rounds_to(state[key], own[key])
+            ],
+        ),
     ]
     if any(complaints):
         raise ModelError(
@@ -39,6 +50,11 @@ def match_state(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
             "Build the architecture that these weights were saved with"
         )
     model.load_state_dict(dict(state))
+
+
+def _rounds_to(tensor: torch.Tensor, own: torch.Tensor) -> bool:
+    """Integers in the place of weights were scaled by someone, and rounding would not undo it."""
+    return tensor.dtype == own.dtype or (tensor.is_floating_point() and own.is_floating_point())
 
 
 def _listing(what: str, keys: list[str]) -> str:

@@ -203,3 +203,31 @@ def test_weights_that_fit_are_taken():
     match_state(net, other.state_dict())
 
     assert all(torch.equal(net.state_dict()[key], value) for key, value in other.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_are_rounded_to_the_networks_own(dtype):
+    net = make("mlp", (4,))
+    state = {key: torch.full_like(value, 1.5, dtype=dtype) for key, value in net.state_dict().items()}
+    match_state(net, state)
+
+    assert all(value.dtype == torch.float32 and (value == 1.5).all() for value in net.state_dict().values())
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_weights_that_are_no_real_numbers_are_refused(dtype):
+    net = make("mlp", (4,))
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    state = {**before, "fc1.bias": before["fc1.bias"].to(dtype)}
+
+    with pytest.raises(ModelError, match=f"of another kind of number: fc1.bias {dtype} for torch.float32"):
+        match_state(net, state)
+    assert all(torch.equal(net.state_dict()[key], before[key]) for key in before)
+
+
+def test_a_count_is_not_rounded_from_a_real_number():
+    net = make("resnet-20", (1, 8, 8))
+    state = {**net.state_dict(), "bn1.num_batches_tracked": torch.tensor(2.7)}
+
+    with pytest.raises(ModelError, match=r"bn1\.num_batches_tracked torch\.float32 for torch\.int64"):
+        match_state(net, state)
