@@ -1,11 +1,12 @@
 """The command line: the same pipeline on a laptop, and what is needed around it."""
 
+import os
 import sys
 
 import click
 
 from sentei import __version__
-from sentei.errors import SenteiError
+from sentei.errors import ArtifactError, SenteiError
 
 
 class Commands(click.Group):
@@ -38,7 +39,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sentei")
 def cli() -> None:
-    r"""Make a neural network smaller, and promote it only with a proof.
+    """Make a neural network smaller, and promote it only with a proof.
 
     A recipe (YAML) names the data, the network, a family of smaller variants and a claim, such as "at most 1 point
     of accuracy is lost, with 95 % confidence". A run makes every variant, tests the claim on rows that nothing else has
@@ -51,7 +52,7 @@ def cli() -> None:
 
     Exit codes: 0 done (a refusal is a result, too), 2 recipe or command, 3 files, 4 network, 5 data, 6 certificate,
     7 service.
-    """
+    """  # noqa: D301  # click asks for the control character itself, which keeps the lines below it as they are
 
 
 def main() -> None:
@@ -65,6 +66,13 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough; flush into nothing
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"{type(error).__name__}: {where}{error.strerror or error}; choose another path", err=True)
+        sys.exit(ArtifactError.exit_code)
     except SenteiError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(error.exit_code)

@@ -5,8 +5,14 @@ from pathlib import Path
 import click
 
 
+def _named(ctx: click.Context, option: click.Parameter, image: str) -> str:
+    if not image or any(character.isspace() for character in image):
+        raise click.BadParameter(f"expected the name of an image, such as registry/sentei:1, received {image!r}")
+    return image
+
+
 @click.command("compile")
-@click.option("--image", required=True, help="Image of the components, by tag or digest.")
+@click.option("--image", required=True, callback=_named, help="Image of the components, by tag or digest.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("compiled"), show_default=True)
 def compile_package(image: str, out: Path) -> None:
     """Write the compiled pipeline and every component.yaml, with IMAGE in place, into a folder.

@@ -3,9 +3,23 @@
 import json
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+from sentei.cli.rows import data_dir_option, look_first
+from sentei.errors import ArtifactError, DataError, ModelError, RecipeError, ServiceError
+
+if TYPE_CHECKING:
+    from sentei.adapters.kubeflow.workspace import LocalRun, Workspace
+
+# What helps after each kind of fault; after others, such as a certificate that does not hold, nothing simple does.
+ADVICE = {
+    **dict.fromkeys(
+        (ArtifactError, DataError, ServiceError), "the same command continues the run once the cause is removed"
+    ),
+    **dict.fromkeys((RecipeError, ModelError), "correct the recipe and start again"),
+}
 
 
 @click.command()
@@ -17,12 +31,7 @@ import click
     show_default=True,
     help="Folder for artifacts and caches; a run that was killed continues from it.",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Where data sets are looked for first (or set SENTEI_DATA_DIR).",
-)
+@data_dir_option
 @click.option("--new", is_flag=True, help="Begin a new run even if the last one of this recipe was cut short.")
 def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
     """Run RECIPE (a path, or the name of a shipped recipe) end to end on this machine.
@@ -36,8 +45,7 @@ def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
 
     text = recipe_text(recipe)
     parsed = parse_recipe(text, recipe)
-    if data_dir is not None:
-        os.environ["SENTEI_DATA_DIR"] = str(data_dir.resolve())
+    look_first(data_dir)
     place = Workspace(workspace.resolve())
     with place.locked():
         started = place.begin(parsed.name, text, new=new)
@@ -49,7 +57,8 @@ def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
     show(json.loads(started.result.read_text()))
 
 
-def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:  # type: ignore[name-defined]  # noqa: F821  # imported late, for a quick --help
+def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:
+    from sentei.adapters.kubeflow.package import n_tasks
     from sentei.adapters.kubeflow.runner import start
     from sentei.cli.progress import follow
 
@@ -57,7 +66,7 @@ def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:  #
     told_before = started.log.stat().st_size if started.log.exists() else 0
     process = start(place, started)
     try:
-        follow(started.events, process, n_tasks=8 + 3 * n_variants)
+        follow(started.events, process, n_tasks(n_variants))
     finally:
         if process.poll() is None:
             process.terminate()
@@ -71,10 +80,8 @@ def _explain(log: Path, told_before: int) -> NoReturn:
     from sentei.cli.cause import cause
 
     error = cause(log.read_bytes()[told_before:].decode(errors="replace"))
-    raise type(error)(
-        f"the pipeline stopped: {error}\nThe whole log: {_near(log)}; "
-        "the same command continues the run once the cause is removed"
-    ) from error
+    advice = ADVICE.get(type(error), "do not use what the run made")
+    raise type(error)(f"the pipeline stopped: {error}\nThe whole log: {_near(log)}; {advice}") from error
 
 
 def _near(path: Path) -> str:

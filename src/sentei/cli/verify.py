@@ -13,9 +13,10 @@ def verify(bundle: str) -> None:
 
     Exit code 0 when all of it holds; otherwise the reason, and the file, and exit code 3 or 6.
     """
+    from sentei.adapters.s3.address import is_s3
     from sentei.steps.verify import verify as check
 
-    if not bundle.startswith("s3://"):
+    if not is_s3(bundle):
         click.echo("\n".join(check(Path(bundle)).lines()))
         return
     from sentei.adapters.s3.bundle import fetch_bundle

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from sentei.evaluation.macs import count_macs, n_parameters
 from sentei.models import Architecture, build
-from sentei.risk import Claim, Counts
+from sentei.risk import Claim
+from sentei.risk.decimals import grouped
 from sentei.steps.frozen import Plan
+from sentei.steps.provable import provable
+from sentei.steps.wording import statement
 
-DISAGREEMENTS = (0, 0.005, 0.01, 0.02)
+BYTES_PER_PARAMETER = 4  # float32
 PASSES_PER_STEP = 3  # one forward and two for the gradients
 
 
@@ -17,17 +20,13 @@ class Forecast:
     """What a run will cost and can prove.
 
     Attributes:
-        network: Name of the dense model's architecture.
-        parameters: Its parameters.
-        macs: Its multiply-accumulates for one example.
-        claim_lines: What the calibration split can prove, in words.
+        network: The dense model in words: name, parameters, bytes, multiply-accumulates for one example.
+        claims: For the claim and each compared one: what it promises, and what the calibration split can prove.
         work: Training in words: rows seen, and multiply-accumulates.
     """
 
     network: str
-    parameters: int
-    macs: int
-    claim_lines: tuple[str, ...]
+    claims: tuple[tuple[str, ...], ...]
     work: str
 
 
@@ -40,19 +39,19 @@ def forecast(plan: Plan) -> Forecast:
     architecture = Architecture.from_dict(plan.dense["architecture"])
     model = build(architecture, seed=0)
     macs = count_macs(model, tuple(plan.examples["input"]["shape"])).total
-    rows = _rows_seen(plan)
+    parameters, rows = n_parameters(model), _rows_seen(plan)
     n_calibration = plan.examples["splits"]["calibration"]["n_examples"]
     return Forecast(
-        network=architecture.name or architecture.factory,
-        parameters=n_parameters(model),
-        macs=macs,
-        claim_lines=_claim_lines(plan.decision["claim"], n_calibration),
-        work=f"{rows:,} rows to learn from, about {_billions(rows * macs)} billion multiply-accumulates",
+        network=f"{architecture.name or architecture.factory}: {grouped(parameters)} parameters, "
+        f"{grouped(BYTES_PER_PARAMETER * parameters)} bytes, {grouped(macs)} MACs for one example",
+        claims=tuple(_claim(claim, n_calibration) for claim in (plan.decision["claim"], *plan.decision["compare"])),
+        work=f"at most {grouped(rows)} rows to learn from, {_billions(rows * macs)} billion multiply-accumulates",
     )
 
 
 def _billions(forward_macs: int) -> str:
-    return f"{forward_macs * PASSES_PER_STEP / 1e9:,.1f}"
+    billions = forward_macs * PASSES_PER_STEP / 1e9
+    return grouped(round(billions)) if billions >= 100 else f"{billions:.1f}"
 
 
 def _rows_seen(plan: Plan) -> int:
@@ -62,16 +61,7 @@ def _rows_seen(plan: Plan) -> int:
     return n_train * (dense + int(recovery))
 
 
-def _claim_lines(claim: Mapping[str, str], n: int) -> tuple[str, ...]:
+def _claim(claim: Mapping[str, str], n: int) -> tuple[str, ...]:
     wanted = Claim(claim["kind"], claim["tolerance"], claim["delta"], claim["gamma"])
-    what = f"claim      {wanted.kind} <= {wanted.tolerance} with delta {wanted.delta}, on {n:,} calibration rows"
-    if wanted.kind != "accuracy_drop":
-        return (what,)
-    bounds = [f"{100 * share:g} % -> {wanted.upper_bound(_even(n, share))}" for share in DISAGREEMENTS]
-    return (what, "           smallest provable drop when so many rows disagree, evenly: " + ", ".join(bounds))
-
-
-def _even(n: int, share: float) -> Counts:
-    """A variant that disagrees with its dense model on a share of the rows, harming as often as it helps."""
-    half = round(n * share / 2)
-    return Counts(n, half, half, half, half)
+    exactly = f"{wanted.kind} <= {wanted.tolerance}, delta {wanted.delta}, on {grouped(n)} calibration rows"
+    return (statement(wanted), exactly, *provable(wanted, n))

@@ -1,7 +1,7 @@
 """What so many calibration rows can prove at best, in words, before anything is trained."""
 
 from sentei.risk import Claim, Counts
-from sentei.risk.decimals import fraction_up, grouped
+from sentei.risk.decimals import grouped
 from sentei.steps.wording import drop
 
 DISAGREEMENTS = (0, 0.005, 0.01, 0.02)
@@ -16,8 +16,8 @@ def provable(claim: Claim, n: int) -> tuple[str, ...]:
         ('cannot be proven on 298 rows, even if no row is wrong: it takes at least 299 rows',)
     """
     best = "no row is wrong" if claim.kind == "risk" else "the two models agree on every row"
-    impossible = () if _passes(claim, n, 0) else (f"cannot be proven on {grouped(n)} rows, even if {best}: "
-                                                  f"{_instead(claim)}",)  # fmt: skip
+    hopeless = f"cannot be proven on {grouped(n)} rows, even if {best}: "
+    impossible = () if _passes(claim, n, 0) else (hopeless + _instead(claim),)
     if claim.kind == "accuracy_drop":
         return (*impossible, _drops(claim, n))
     return impossible or (_errors(claim, n),)
@@ -62,23 +62,23 @@ def _passes(claim: Claim, n: int, n_wrong: int) -> bool:
 
 
 def _instead(claim: Claim) -> str:
+    if claim.value == 0:
+        return "only a variant that helps more rows than it harms can pass"
     fewest = fewest_rows(claim)
-    if fewest is not None:
-        return f"it takes at least {grouped(fewest)} rows"
-    return "no number of rows would do" + (
-        "; only a variant that helps more rows than it harms can pass" if claim.kind == "accuracy_drop" else ""
-    )
+    return f"it takes {'at least' if fewest else 'more than'} {grouped(fewest or MOST_ROWS)} rows"
 
 
 def _errors(claim: Claim, n: int) -> str:
     errors = most_errors(claim, n)
-    # One minus the rounded-up rest: the rate that is said still passes.
-    passing = 100 - float(fraction_up(n - errors, n)) * 100
-    return f"a variant passes with up to {grouped(errors)} errors on these rows, which is {passing:.2f} % of them"
+    hundredths = errors * 10_000 // n  # rounded down: the rate that is said still passes
+    return (
+        f"a variant passes with at most {grouped(errors)} errors on these {grouped(n)} rows, "
+        f"a rate of {hundredths // 100}.{hundredths % 100:02} %"
+    )
 
 
 def _drops(claim: Claim, n: int) -> str:
     halves = sorted({round(n * share / 2) for share in DISAGREEMENTS})
     bounds = [(half, drop(claim.upper_bound(Counts(n, half, half, half, half)))) for half in halves]
-    said = [f"{bound} with {grouped(half)} harmed and {grouped(half)} helped" for half, bound in bounds]
-    return f"the smallest drop that these rows can prove: {', '.join(said)}"
+    said = ", ".join(f"{bound} with {grouped(half)} and {grouped(half)}" for half, bound in bounds)
+    return f"the smallest drop that can be proven, by rows harmed and helped: {said}"

@@ -52,6 +52,7 @@ def verify(bundle: Path) -> Verified:
         ArtifactError: A file is missing, added or altered; the message names it.
         CertificateError: The certificate does not say what the evidence says, or the model is not the certified one.
     """
+    _require_bundle(bundle)
     artifact = layout.reading(bundle, "bundle")
     if artifact.failed:
         raise CertificateError(f"{bundle}: holds no certified model: {artifact.reason}")
@@ -65,6 +66,22 @@ def verify(bundle: Path) -> Verified:
     served = Variant(record.variant.name, model.digest, record.variant.served_sha256)
     _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
     return Verified(record, len(artifact.files), _comparisons(artifact))
+
+
+def _require_bundle(path: Path) -> None:
+    if (path / layout.MANIFEST).is_file():
+        return
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    bundles = [str(folder) for folder in inside if _is_bundle(folder)]
+    advice = f"it holds bundles, name one of them: {', '.join(bundles)}" if bundles else "name the folder of a bundle"
+    raise ArtifactError(f"{path / layout.MANIFEST}: not found: {path} is not a released bundle; {advice}")
+
+
+def _is_bundle(folder: Path) -> bool:
+    try:
+        return layout.read_manifest(folder).kind == "bundle"
+    except ArtifactError:
+        return False
 
 
 def _require_model(record: Certificate, model: layout.Artifact) -> None:

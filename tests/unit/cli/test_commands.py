@@ -2,6 +2,9 @@
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from kfp.components import load_component_from_text
 from sentei import __version__
 from sentei.cli import Commands, cli, main
 from sentei.recipe.schema import json_schema
+from sentei.steps import layout
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE = "registry.example/sentei@sha256:" + "0123456789abcdef" * 4
@@ -56,6 +60,13 @@ def test_the_commands_are_listed_in_the_order_of_their_use():
     assert "Exit codes: 0 done" in output
 
 
+def test_the_help_shows_its_examples_line_by_line():
+    lines = CliRunner().invoke(cli, ["--help"]).output.splitlines()
+    assert "    sentei run fashion-mnist          a shipped recipe, end to end, on this machine" in lines
+    assert "    sentei plan my-recipe.yaml        what a run would do and cost, in seconds" in lines
+    assert "    sentei verify released/...        check a released bundle: every digest, count and p-value" in lines
+
+
 def test_the_version_is_that_of_the_package(sentei):
     assert sentei("--version") == (0, f"sentei, version {__version__}\n", "")
 
@@ -67,6 +78,10 @@ def test_the_version_is_that_of_the_package(sentei):
         (["run"], "Missing argument 'RECIPE'"),
         (["run", "digits", "--nwe"], "No such option"),
         (["compile"], "Missing option '--image'"),
+        (["compile", "--image", ""], "expected the name of an image"),
+        (["compile", "--image", "a b"], "expected the name of an image"),
+        (["run", "digits", "--data-dir", "nowhere"], "--data-dir nowhere: expected a folder, found nothing there"),
+        (["plan", "digits", "--data-dir", "nowhere"], "--data-dir nowhere: expected a folder, found nothing there"),
         (["data", "fetch", "mnist"], "'fashion-mnist'"),
     ],
 )
@@ -118,18 +133,112 @@ def test_rows_that_are_not_there_end_with_5(sentei, tmp_path):
     assert "nowhere.npz" in err
 
 
+def test_a_near_miss_is_asked_about(sentei):
+    assert "did you mean 'fashion-mnist'?" in sentei("plan", "fashion_mnist")[2]
+    assert "did you mean 'digits'?" in sentei("plan", "digits.yml")[2]
+
+
+def test_a_folder_in_the_place_of_a_recipe_is_named_with_the_recipes_in_it(sentei, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "one.yaml").write_text("name: one")
+    code, out, err = sentei("run", "mine")
+    assert (code, out) == (2, "")
+    assert "mine: expected a recipe, found a folder; name the file itself (mine/one.yaml)" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "digits", "--workspace", "taken"], ["compile", "--image", "a/b:1", "--out", "taken/below"]],
+)
+def test_a_path_that_cannot_be_used_ends_with_3_in_one_line(sentei, tmp_path, arguments):
+    (tmp_path / "taken").write_text("a file")
+    code, out, err = sentei(*arguments)
+    assert (code, out) == (3, "")
+    assert len(err.splitlines()) == 1
+    assert str(tmp_path / "taken") in err or "taken/below" in err
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
+    script = f"{shlex.quote(sys.executable)} -m sentei.cli recipe schema | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None], ids=["a folder", "a file", "nothing"])
+def test_what_is_no_bundle_is_said_to_be_none(sentei, tmp_path, make):
+    make(tmp_path / "here")
+    code, out, err = sentei("verify", "here")
+    assert (code, out) == (3, "")
+    assert "here is not a released bundle; name the folder of a bundle" in err
+
+
+def test_a_folder_above_bundles_is_answered_with_the_bundles_in_it(sentei, tmp_path):
+    for name, kind in (("aaa", "bundle"), ("bbb", "bundle"), ("ccc", "variant")):
+        with layout.writing(tmp_path / "released" / name, kind) as draft:
+            draft.write("file", b"")
+    (tmp_path / "released" / "notes.txt").write_text("")
+    code, _, err = sentei("verify", "released")
+    assert code == 3
+    assert err.endswith("is not a released bundle; it holds bundles, name one of them: released/aaa, released/bbb\n")
+
+
+def plan_of(out):
+    """What a plan says, by its labels; a label may stand several times."""
+    said, label = {}, ""
+    for line in out.splitlines()[1:]:
+        label = line[2:12].strip() or label
+        said.setdefault(label, []).append(line[12:])
+    return said
+
+
 def test_a_plan_says_what_a_run_would_do(sentei, tmp_path):
     code, out, err = sentei("plan", "digits")
     assert (code, err) == (0, "")
-    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.split()}
-    assert lines["plan"] == "digits"
-    assert lines["data"] == "digits: train 597, scoring 100, selection 300, calibration 600, test 200"
-    assert lines["dense"].startswith("mlp: 8,970 parameters, 8,832 MACs")  # 64*64 + 64*64 + 64*10, and 138 biases
-    assert lines["family"].startswith("3 variants: magnitude-l1-global-0.30-ft2, ")
-    assert lines["claim"] == "accuracy_drop <= 0.03 with delta 0.05, on 600 calibration rows"
-    assert lines["work"].startswith(f"{597 * (20 + 3 * 2):,} rows to learn from")
-    assert lines["tasks"] == "17 tasks of the pipeline"
+    assert out.splitlines()[0] == "plan digits"
+    said = plan_of(out)
+    assert said["data"] == ["digits: train 597, scoring 100, selection 300, calibration 600, test 200"]
+    # 64*64 + 64*64 + 64*10 weights, and 138 biases
+    assert said["dense"] == ["mlp: 8970 parameters, 35 880 bytes, 8832 MACs for one example"]
+    names = [f"magnitude-l1-global-{sparsity}-ft2" for sparsity in ("0.30", "0.60", "0.90")]
+    assert said["family"] == ["3 variants:", ", ".join(names)]
+    assert said["claim"][:2] == [
+        "with 95 % confidence the variant's accuracy is at most 3 points below the dense model's",
+        "accuracy_drop <= 0.03, delta 0.05, on 600 calibration rows",
+    ]
+    assert "0.73 points with 0 and 0, " in said["claim"][2]
+    assert said["order"] == [
+        "pareto: the Pareto front of estimated drop and bytes on the selection split, safest first"
+    ]
+    assert said["winner"] == ["the certified variant with the least bytes"]
+    assert said["release"] == ["released"]
+    assert said["registry"][0].startswith("sentei-digits; champion moves only to a cheaper version")
+    assert said["work"][0].startswith("at most 15 522 rows to learn from")  # 597 rows, 20 epochs and 3 times 2
+    assert said["tasks"] == ["17 tasks of the pipeline"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_names_every_variant_and_every_claim(sentei, tmp_path):
+    recipe = yaml.safe_load((ROOT / "pipelines/recipes/digits.yaml").read_text())
+    recipe["family"] = {"grid": {"sparsity": [f"0.{percent}" for percent in range(30, 90)]}}
+    recipe["claim"] = {"kind": "accuracy_drop", "epsilon": 0.001}
+    recipe["compare"] = [{"kind": "risk", "alpha": 0.1}, {"kind": "accuracy_drop", "epsilon": 0}]
+    recipe["registry"] = {"model": "mine", "promote": "never"}
+    recipe["procedure"] = {"order": "listed", "cost": "macs"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
+    code, out, _ = sentei("plan", "mine.yaml")
+    assert code == 0
+    said = plan_of(out)
+    assert said["family"][0] == "60 variants:"
+    assert len(" ".join(said["family"][1:]).split(", ")) == 60
+    assert max(map(len, said["family"])) <= 100
+    assert said["claim"][2].startswith(
+        "cannot be proven on 600 rows, even if the two models agree on every row: it takes"
+    )
+    assert said["compare"][2].startswith("a variant passes with at most 47 errors on these 600 rows, a rate of 7.83 %")
+    assert any("only a variant that helps more rows than it harms can pass" in line for line in said["compare"])
+    assert said["order"] == ["listed: as the recipe lists the family"]
+    assert said["registry"] == ["mine; champion moves never"]
 
 
 def test_a_plan_can_be_read_by_machines_and_repeats(sentei):

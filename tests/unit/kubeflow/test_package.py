@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from sentei.adapters.kubeflow.package import local_image, recipe_text, shipped, with_image
+from sentei.adapters.kubeflow.package import local_image, n_tasks, recipe_text, shipped, with_image
 from sentei.errors import ArtifactError, RecipeError
 from sentei.steps.runtime import sources_digest
 
@@ -40,3 +40,11 @@ def test_a_recipe_is_a_path_or_the_name_of_a_shipped_one(tmp_path, monkeypatch):
     (tmp_path / "latin.yaml").write_bytes("name: ä".encode("latin-1"))
     with pytest.raises(RecipeError, match=r"latin\.yaml: expected a text in UTF-8"):
         recipe_text("latin.yaml")
+
+
+def test_the_tasks_are_those_of_the_compiled_pipeline():
+    pipeline = next(yaml.safe_load_all(shipped("pipelines/compress.yaml").read_text()))
+    graphs = [pipeline["root"]["dag"], *(c["dag"] for c in pipeline["components"].values() if "dag" in c)]
+    images = {name for name, c in pipeline["components"].items() if "executorLabel" in c}
+    once, *in_loops = [sum(task["componentRef"]["name"] in images for task in g["tasks"].values()) for g in graphs]
+    assert [n_tasks(n) for n in (1, 2, 100)] == [once + sum(in_loops) * n for n in (1, 2, 100)]

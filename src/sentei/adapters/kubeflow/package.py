@@ -1,5 +1,6 @@
 """The compiled pipeline that travels with the package, and the image that it is given when it is used."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,28 @@ def recipe_text(name: str) -> str:
     Raises:
         RecipeError: There is neither such a file nor such a shipped recipe.
     """
-    path = Path(name)
-    if not path.is_file() and path.suffix == "":
-        path = shipped("pipelines/recipes") / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in shipped("pipelines/recipes").glob("*.yaml")))
-        raise RecipeError(f"{name}: no such file, and no shipped recipe of that name; shipped are {known}")
+    known = {found.stem: found for found in sorted(shipped("pipelines/recipes").glob("*.yaml"))}
+    path = Path(name) if Path(name).is_file() else known.get(name)
+    if path is None:
+        raise RecipeError(_no_recipe(name, list(known)))
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{name}: expected a text in UTF-8; {error}") from error
+
+
+def _no_recipe(name: str, known: list[str]) -> str:
+    if Path(name).is_dir():
+        inside = ", ".join(sorted(str(path) for path in Path(name).glob("*.y*ml"))) or "it holds no .yaml file"
+        return f"{name}: expected a recipe, found a folder; name the file itself ({inside})"
+    near = get_close_matches(Path(name).stem, known, n=1)
+    question = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{name}: no such file, and no shipped recipe of that name; shipped are {', '.join(known)}{question}"
+
+
+def n_tasks(n_variants: int) -> int:
+    """How many tasks the pipeline has for a family of so many variants; each variant has three."""
+    return 8 + 3 * n_variants
 
 
 def local_image() -> str:
