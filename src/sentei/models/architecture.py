@@ -4,19 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from sentei.errors import ModelError
+from sentei.recipe.architectures import ArchitectureName
 
-NAMES = (
-    "mlp",
-    "lenet-300-100",
-    "lenet-5",
-    "resnet-20",
-    "torchvision/resnet18",
-    "torchvision/mobilenet_v2",
-    "torchvision/vgg16_bn",
-)
+NAMES: tuple[str, ...] = get_args(ArchitectureName)
 _FIELDS = ("name", "factory", "kwargs", "input_shape", "n_classes")
 
 

@@ -13,7 +13,7 @@ from sentei.models.mlp import build_mlp
 from sentei.models.resnet_cifar import build_resnet_20
 from sentei.models.torchvision_nets import build_torchvision
 
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": build_mlp,
     "lenet-300-100": build_lenet_300_100,
     "lenet-5": build_lenet_5,
@@ -22,6 +22,7 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "torchvision/mobilenet_v2": build_torchvision,
     "torchvision/vgg16_bn": build_torchvision,
 }
+"""What builds each known architecture; called with the architecture and the kwargs."""
 
 
 def build(architecture: Architecture, seed: int) -> nn.Module:
@@ -53,7 +54,7 @@ def build(architecture: Architecture, seed: int) -> nn.Module:
 
 def _from_name(architecture: Architecture) -> nn.Module:
     try:
-        return _BUILDERS[architecture.name](architecture, **architecture.kwargs)
+        return BUILDERS[architecture.name](architecture, **architecture.kwargs)
     except ModelError:
         raise
     except Exception as error:  # torch answers sizes that no layer can have with errors of many types

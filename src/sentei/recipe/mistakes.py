@@ -7,19 +7,24 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
+from sentei.recipe.architectures import KWARGS
 from sentei.recipe.schema import Recipe
 
+_KWARGS = ("model", "kwargs")
+_KINDS = {"NoneType": "nothing", "list": "a list", "dict": "a mapping", "str": "a text"}
 
-def describe_all(mistakes: Sequence[Any], tree: yaml.Node | None) -> list[str]:
+
+def describe_all(mistakes: Sequence[Any], tree: yaml.Node | None, value: Any) -> list[str]:
     """One line per mistaken place: its path and line, what was expected, what arrived, and the nearest known name.
 
     Args:
         mistakes: pydantic's ``ValidationError.errors()``.
         tree: The recipe's YAML nodes, which know their lines.
+        value: The recipe as plain values.
     """
     places: dict[tuple[str | int, ...], list[str]] = {}
     for mistake in mistakes:
-        places.setdefault(tuple(_plain(mistake["loc"])), []).append(_what(mistake))
+        places.setdefault(tuple(_plain(mistake["loc"])), []).append(_what(mistake, value))
     return sorted(f"{_place(loc, tree)}: {', or '.join(dict.fromkeys(what))}" for loc, what in places.items())
 
 
@@ -43,10 +48,10 @@ def line_of(tree: yaml.Node | None, loc: Sequence[str | int]) -> int | None:
     return line
 
 
-def _what(mistake: Any) -> str:
+def _what(mistake: Any, recipe: Any) -> str:
     kind, received, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown name{_nearest(str(mistake['loc'][-1]), _known_names(mistake['loc'][:-1]))}"
+        return f"unknown name{_nearest(str(mistake['loc'][-1]), _known_names(mistake['loc'][:-1], recipe))}"
     if kind == "missing":
         return "required, but missing"
     if kind == "invalid_key":
@@ -58,6 +63,8 @@ def _what(mistake: Any) -> str:
         return f"expected {'one of ' * (len(choices) > 1)}{', '.join(choices)}; received {received!r}{hint}"
     if kind == "string_pattern_mismatch":
         return f"expected a text that matches {context['pattern']}; received {received!r}"
+    if kind in ("model_type", "dict_type"):
+        return f"expected a mapping of names to values, received {name_kind(received)}"
     message = mistake["msg"].removeprefix("Input should be ").removeprefix("expected ")
     scalar = received is not None and not isinstance(received, dict | list)
     return f"expected {message}" + (f"; received {received!r}" if scalar else "")
@@ -67,10 +74,17 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; known here: {', '.join(sorted(known))}" if known else ""
+    return f"; known here: {', '.join(sorted(known)) or 'none'}"
 
 
-def _known_names(loc: Sequence[str | int]) -> list[str]:
+def name_kind(value: Any) -> str:
+    """What a value of the wrong kind is called in a message, such as ``a list``."""
+    return _KINDS.get(type(value).__name__, repr(value))
+
+
+def _known_names(loc: Sequence[str | int], recipe: Any) -> list[str]:
+    if tuple(loc) == _KWARGS:
+        return list(KWARGS[recipe["model"]["architecture"]].model_fields)
     model: Any = Recipe
     for part in _plain(loc):
         if isinstance(part, str):
@@ -87,6 +101,8 @@ def _section(annotation: Any) -> Any:
 
 def _plain(loc: Sequence[str | int]) -> list[str | int]:
     """The path without the marks that pydantic adds behind a field, such as ``constrained-int`` in a union."""
+    if tuple(loc[:2]) == _KWARGS:  # names of the user's own, not fields of a section
+        return [part for part in loc if part != "[key]"]
     model: Any = Recipe
     kept: list[str | int] = []
     for part in loc:

@@ -1,12 +1,14 @@
-"""Decimal numbers that keep the text their author wrote, so that digests and certificates repeat."""
+"""Counts, and decimals that keep the number their author wrote, so that digests and certificates repeat."""
 
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of at least 1."""
 LARGEST_EXPONENT = 30
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,5})?")  # YAML reads 1e-2 as a text
 

@@ -6,7 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from sentei.errors import RecipeError
-from sentei.recipe.mistakes import describe_all
+from sentei.recipe.mistakes import describe_all, name_kind
 from sentei.recipe.schema import Recipe
 
 
@@ -52,10 +52,13 @@ def parse_recipe(text: str, where: str = "recipe") -> Recipe:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
         raise RecipeError(f"{where}{line}: expected YAML; {getattr(error, 'problem', error)}") from error
+    if tree is None:
+        raise RecipeError(f"{where}: the recipe is empty; begin with name, data, model, family and claim")
     if not isinstance(value, dict):
-        raise RecipeError(f"{where}: expected a mapping of names to values, received {type(value).__name__}")
+        raise RecipeError(f"{where}: expected a mapping of names to values, received {name_kind(value)}")
     try:
         return Recipe.model_validate(value)
     except ValidationError as error:
-        mistakes = describe_all(error.errors(include_url=False), tree)
-        raise RecipeError(f"{where}: {len(mistakes)} mistake(s)\n  " + "\n  ".join(mistakes)) from error
+        mistakes = describe_all(error.errors(include_url=False), tree, value)
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise RecipeError(f"{where}: {count}\n  " + "\n  ".join(mistakes)) from error

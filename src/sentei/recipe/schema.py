@@ -1,27 +1,27 @@
 """The recipe's shape: every field a user can write, with its meaning, range and default."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
+from sentei.factories import FORM
+from sentei.recipe.architectures import ArchitectureName, check_kwargs
 from sentei.recipe.arguments import Arguments
 from sentei.recipe.family import Family
-from sentei.recipe.numbers import Probability, Rate, Share, Unit, Weight
+from sentei.recipe.numbers import Count, Probability, Rate, Share, Unit, Weight
 from sentei.recipe.section import Section
+from sentei.recipe.sources import Source, wish
 
-Count = Annotated[int, Field(ge=1)]
-Architectures = Literal[
-    "mlp",
-    "lenet-300-100",
-    "lenet-5",
-    "resnet-20",
-    "torchvision/resnet18",
-    "torchvision/mobilenet_v2",
-    "torchvision/vgg16_bn",
-]
+Factory = Annotated[str, Field(pattern=f"^{FORM}$")]
+_REGISTERED = r"^[\w. -]{0,200}$"
+_S3_SEGMENT = r"/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
+_PLACE = (
+    rf"^(?:(?!.*://)[^\x00-\x1f\x7f]+|s3://[a-z0-9](?![^/]*\.\.)[a-z0-9.-]{{1,61}}[a-z0-9](?:/|(?:{_S3_SEGMENT})+/?))$"
+)
 
 
 class Splits(Section):
@@ -39,15 +39,15 @@ class Splits(Section):
 class Data(Section):
     """Where the examples come from."""
 
-    source: Literal["fashion-mnist", "digits", "idx", "images", "npz", "factory"] = Field(
-        description="kind of data set"
-    )
+    source: Source = Field(description="kind of data set")
     path: str | None = Field(None, description="folder or file of an idx, images or npz source; may be s3://bucket/key")
     size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(
         None, description="[height, width] of images"
     )
     channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour images")
-    factory: str | None = Field(None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows")
+    factory: Factory | None = Field(
+        None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows"
+    )
     kwargs: Arguments = Field(default_factory=dict, description="arguments of the factory")
     limit: Count | None = Field(None, description="use only the first rows of each part")
     duplicates: Literal["refuse", "drop"] = Field(
@@ -55,20 +55,15 @@ class Data(Section):
     )
     splits: Splits
 
-    @field_validator("path")
+    @field_validator("path", "size", "channels", "factory", "kwargs")
     @classmethod
-    def _path_where_needed(cls, path: str | None, info: ValidationInfo) -> str | None:
+    def _as_its_source_wishes(cls, value: Any, info: ValidationInfo) -> Any:
         source = info.data.get("source")
-        if path is None and source in ("idx", "images", "npz"):
-            raise PydanticCustomError("path", "expected a path, because source is '{source}'", {"source": source})
-        return path
-
-    @field_validator("factory")
-    @classmethod
-    def _factory_where_needed(cls, factory: str | None, info: ValidationInfo) -> str | None:
-        if factory is None and info.data.get("source") == "factory":
-            raise PydanticCustomError("factory", "expected 'module:function', because source is 'factory'")
-        return factory
+        wished = wish(source, str(info.field_name), given=value not in (None, {})) if source else ""
+        if wished:
+            facts = {"wished": wished, "source": source}
+            raise PydanticCustomError("source", "expected {wished}, because source is '{source}'", facts)
+        return value
 
     model_config = ConfigDict(validate_default=True)
 
@@ -76,8 +71,10 @@ class Data(Section):
 class Model(Section):
     """The dense model's architecture, and where its weights come from."""
 
-    architecture: Architectures | None = Field(None, description="a known architecture")
-    factory: str | None = Field(None, description="my_package.nets:build, from a module that SENTEI_FACTORIES allows")
+    architecture: ArchitectureName | None = Field(None, description="a known architecture")
+    factory: Factory | None = Field(
+        None, description="my_package.nets:build, from a module that SENTEI_FACTORIES allows"
+    )
     kwargs: Arguments = Field(default_factory=dict, description="arguments of the architecture or factory")
     pretrained: str | None = Field(
         None, description="a checkpoint (.safetensors, .pt), a folder, s3:// or models:/name@alias; replaces training"
@@ -89,6 +86,13 @@ class Model(Section):
         if "architecture" in info.data and (factory is None) == (info.data["architecture"] is None):
             raise PydanticCustomError("model", "expected exactly one of architecture and factory")
         return factory
+
+    @field_validator("kwargs")
+    @classmethod
+    def _as_the_architecture_takes_them(cls, kwargs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if info.data.get("architecture"):
+            check_kwargs(info.data["architecture"], kwargs)
+        return kwargs
 
     model_config = ConfigDict(validate_default=True)
 
@@ -178,13 +182,23 @@ class Procedure(Section):
 class Release(Section):
     """Where the released bundle goes."""
 
-    to: str = Field("released", description="a folder, or s3://bucket/prefix")
+    to: str = Field("released", description="a folder, or s3://bucket/prefix", json_schema_extra={"pattern": _PLACE})
+
+    @field_validator("to")
+    @classmethod
+    def _a_place(cls, to: str) -> str:
+        if not re.fullmatch(_PLACE, to):
+            text = "expected a folder, or s3://bucket/prefix with a bucket of 3 to 63 of a-z, 0-9, '.' and '-'"
+            raise PydanticCustomError("place", text)
+        return to
 
 
 class Registry(Section):
     """How the winner enters the MLflow model registry."""
 
-    model: str = Field("", description="registered model; empty = sentei-<recipe name>")
+    model: Annotated[str, Field(pattern=_REGISTERED)] = Field(
+        "", description="registered model, of letters, digits, spaces, '_', '.', '-'; empty = sentei-<recipe name>"
+    )
     promote: Literal["cheaper", "certified", "never"] = Field("cheaper", description="when the alias champion moves")
 
 
@@ -208,6 +222,15 @@ class Recipe(Section):
     procedure: Procedure = Field(default_factory=Procedure)
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)
+
+    @field_validator("train")
+    @classmethod
+    def _trained_or_brought(cls, train: Training, info: ValidationInfo) -> Training:
+        if train.epochs == 0 and "model" in info.data and not info.data["model"].pretrained:
+            text = "expected 1 or more; 0 needs weights to begin with, in model.pretrained"
+            mistake = InitErrorDetails(type=PydanticCustomError("epochs", text), loc=("epochs",), input=train.epochs)
+            raise ValidationError.from_exception_data("Training", [mistake])
+        return train
 
     @property
     def registered_model(self) -> str:

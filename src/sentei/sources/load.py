@@ -8,16 +8,8 @@ import numpy as np
 
 from sentei.data import Table
 from sentei.errors import DataError
+from sentei.recipe.sources import KEYS
 
-# What each source reads from its specification, beside source and limit.
-KEYS: Mapping[str, frozenset[str]] = {
-    "fashion-mnist": frozenset(),
-    "digits": frozenset(),
-    "idx": frozenset({"path", "uri"}),
-    "images": frozenset({"path", "uri", "size", "channels"}),
-    "npz": frozenset({"path", "uri"}),
-    "factory": frozenset({"factory", "kwargs"}),
-}
 # A recipe's data section also says how to split; it may be passed whole.
 FOR_THE_SPLIT = frozenset({"splits", "duplicates"})
 S3 = "s3://"
@@ -49,8 +41,9 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
     source, limit = given.pop("source", None), _limit(given.pop("limit", None))
     if source not in KEYS:
         raise DataError(f"data: source: expected one of {', '.join(KEYS)}, received {source!r}")
-    for key in sorted(given.keys() - KEYS[source] - FOR_THE_SPLIT):
-        takes = ", ".join(sorted(KEYS[source])) or "nothing more"
+    known = {*KEYS[source], *(["uri"] if "path" in KEYS[source] else [])}
+    for key in sorted(given.keys() - known - FOR_THE_SPLIT):
+        takes = ", ".join(sorted(known)) or "nothing more"
         raise DataError(f"data: the source {source} does not take {key!r}; it takes {takes}")
     return _first_rows(_read(source, given, limit, data_dir, open_uri), limit)
 

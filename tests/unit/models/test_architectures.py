@@ -1,14 +1,18 @@
 """Networks have the sizes their papers state, and are born the same every time."""
 
+import inspect
 import json
 import sys
 
 import pytest
 import torch
+from torchvision.models import VGG, MobileNetV2, ResNet
 
 from sentei.errors import ModelError
 from sentei.models import Architecture, build, match_state
 from sentei.models.architecture import NAMES
+from sentei.models.factory import BUILDERS
+from sentei.recipe.architectures import KWARGS
 
 
 def make(name: str, shape: tuple[int, ...], **kwargs) -> torch.nn.Module:
@@ -58,6 +62,41 @@ def test_small_images_keep_their_resolution_in_resnet18():
 
     assert net.conv1.stride == (1, 1)
     assert isinstance(net.maxpool, torch.nn.Identity)
+
+
+def test_every_architecture_has_a_builder_and_a_list_of_arguments():
+    assert set(NAMES) == set(BUILDERS) == set(KWARGS)
+
+
+def defaults(name: str) -> dict:
+    """What the code behind an architecture can be told, with its defaults."""
+    classes = {
+        "torchvision/resnet18": ResNet,
+        "torchvision/mobilenet_v2": MobileNetV2,
+        "torchvision/vgg16_bn": VGG,
+    }
+    parameters = inspect.signature(classes.get(name, BUILDERS[name])).parameters.values()
+    found = {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_knows_the_arguments_and_defaults_of_the_builder(name):
+    known, taken = KWARGS[name]().model_dump(), defaults(name)
+    assert known.items() <= taken.items() if name.startswith("torchvision/") else known == taken
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [
+        ("torchvision/resnet18", {"zero_init_residual": True}),
+        ("torchvision/mobilenet_v2", {"width_mult": 0.25, "round_nearest": 4, "dropout": 0.5}),
+        ("torchvision/vgg16_bn", {"init_weights": False, "dropout": 0}),
+    ],
+)
+def test_the_arguments_of_torchvisions_networks_reach_them(name, kwargs):
+    assert KWARGS[name].model_validate(kwargs).model_dump() == kwargs
+    assert make(name, (1, 8, 8), **kwargs)(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet-5", "resnet-20"])

@@ -88,4 +88,4 @@ def test_a_family_without_variants_or_with_one_twice_is_refused(family, told):
     with pytest.raises(RecipeError) as caught:
         names(family)
     assert told in str(caught.value)
-    assert "1 mistake(s)" in str(caught.value)
+    assert "recipe: 1 mistake\n" in str(caught.value)

@@ -124,10 +124,35 @@ def test_what_is_not_a_sound_yaml_is_refused_with_its_line(text, line, what):
     assert what in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "received"), [("", "NoneType"), ("- a\n", "list"), ("just words", "str")])
+@pytest.mark.parametrize(("text", "received"), [("null\n", "nothing"), ("- a\n", "a list"), ("just words", "a text")])
 def test_a_recipe_is_a_mapping(text, received):
     with pytest.raises(RecipeError, match=f"expected a mapping of names to values, received {received}"):
         parse_recipe(text)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# name: a\n"])
+def test_an_empty_recipe_is_called_empty(text):
+    with pytest.raises(RecipeError, match=r"^mine\.yaml: the recipe is empty"):
+        parse_recipe(text, "mine.yaml")
+
+
+@pytest.mark.parametrize(("value", "received"), [("null", "nothing"), ("[]", "a list"), ("7", "7"), ("x", "a text")])
+@pytest.mark.parametrize("section", ["data", "train", "family", "claim", "registry"])
+def test_a_section_that_is_no_mapping_is_told_without_the_names_of_classes(section, value, received):
+    lines = [line for line in SMALL.splitlines(keepends=True) if not line.startswith((f"{section}:", " "))]
+    told = mistakes("".join(lines).replace("model:", "model: {architecture: mlp}") + f"{section}: {value}\n")
+    assert any(
+        line.startswith(f"{section} (line ")
+        and line.endswith(f"): expected a mapping of names to values, received {received}")
+        for line in told
+    )
+
+
+def test_one_mistake_is_not_called_several():
+    with pytest.raises(RecipeError, match=r"^recipe: 1 mistake\n"):
+        parse_recipe(changed("seed: 0", "seed: x"))
+    with pytest.raises(RecipeError, match=r"^recipe: 2 mistakes\n"):
+        parse_recipe(changed("seed: 0", "seed: x").replace("name: small", "name: S"))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +192,7 @@ def test_a_value_of_another_type_is_refused_and_never_converted(old, new, path):
         ("epsilon: 0.03", "epsilon: 0.1, gamma: {}", ["1e-9", "0.0499"], ["0", "0.05", "0.06"]),
         ("epsilon: 0.03", "kind: risk, alpha: {}", ["0.001", "0.999"], ["0", "1"]),
         ("scoring: 100", "scoring: {}", ["1"], ["0", "-1"]),
-        ("epochs: 3", "epochs: {}", ["0", "1000"], ["-1"]),
+        ("epochs: 3", "epochs: {}", ["1", "1000"], ["-1", "0"]),
         ("epochs: 3", "batch_size: {}", ["1"], ["0"]),
         ("epochs: 3", "learning_rate: {}", ["1e-6", "1000"], ["0", "-1", "1000.5"]),
         ("epochs: 3", "weight_decay: {}", ["0"], ["-0.1"]),
@@ -211,13 +236,127 @@ def test_a_risk_claim_is_not_held_to_a_gamma_that_it_does_not_use():
     [
         ("source: idx", "data.path"),
         ("source: npz", "data.path"),
-        ("source: images", "data.path"),
+        ("source: images\n  size: [8, 8]", "data.path"),
+        ("source: images\n  path: folder", "data.size"),
         ("source: factory", "data.factory"),
     ],
 )
 def test_a_source_says_what_else_it_needs(data, place):
     (only,) = mistakes(changed("source: digits", data))
     assert only.startswith(f"{place} (line 3): expected ")
+
+
+@pytest.mark.parametrize(
+    ("source", "taken"),
+    [
+        ("fashion-mnist", set()),
+        ("digits", set()),
+        ("idx", {"path"}),
+        ("images", {"path", "size", "channels"}),
+        ("npz", {"path"}),
+        ("factory", {"factory", "kwargs"}),
+    ],
+)
+def test_a_source_is_given_its_own_keys_and_no_other(source, taken):
+    keys = {"path": "x", "size": "[8, 8]", "channels": "1", "factory": "'a:b'", "kwargs": "{a: 1}"}
+    told = mistakes(
+        changed("source: digits", "\n  ".join([f"source: {source}", *(f"{k}: {v}" for k, v in keys.items())]))
+    )
+    assert {line.partition(" (")[0] for line in told} == {f"data.{key}" for key in keys.keys() - taken}
+    assert all(f"expected nothing here, because source is '{source}'" in line for line in told)
+
+
+@pytest.mark.parametrize("source", ["data: {source: factory, factory: rows, ", "model: {factory: 'a.b'}\ndata: {"])
+def test_a_factory_is_written_as_module_and_function(source):
+    text = "name: a\n" + source + "splits: {scoring: 1, selection: 1, calibration: 1, test: 1}}\n"
+    assert any("factory (line 2): expected a text that matches ^[A-Za-z_]" in line for line in mistakes(text))
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("{architecture: mlp, kwargs: {hiden: [3]}}", "hiden (line 6): unknown name; did you mean 'hidden'?"),
+        ("{architecture: mlp, kwargs: {depth: 3}}", "depth (line 6): unknown name; known here: hidden"),
+        ("{architecture: lenet-300-100, kwargs: {q: 3}}", "q (line 6): unknown name; known here: none"),
+        ("{architecture: mlp, kwargs: {hidden: x}}", "hidden (line 6): expected a valid list; received 'x'"),
+        ("{architecture: mlp, kwargs: {hidden: [3, x]}}", "hidden.1 (line 6): expected a valid integer; received 'x'"),
+        (
+            "{architecture: mlp, kwargs: {hidden: [0]}}",
+            "hidden.0 (line 6): expected greater than or equal to 1; received 0",
+        ),
+        ("{architecture: lenet-5, kwargs: {channels: [6]}}", "channels (line 6): expected"),
+        ("{architecture: resnet-20, kwargs: {shortcut: padd}}", "did you mean 'pad'?"),
+        ("{architecture: torchvision/vgg16_bn, kwargs: {dropout: 2}}", "dropout (line 6): expected"),
+        ("{architecture: torchvision/resnet18, kwargs: {weights: DEFAULT}}", "known here: zero_init_residual"),
+    ],
+)
+def test_an_argument_that_the_architecture_does_not_take_is_told_with_its_place(model, told):
+    (only,) = mistakes(changed("model:\n  architecture: mlp\n  kwargs: {hidden: [16]}", f"model: {model}"))
+    assert only.startswith("model.kwargs.")
+    assert told in only
+
+
+def test_arguments_of_the_users_own_network_are_the_users_affair():
+    model = "model: {factory: 'nets:build', kwargs: {hiden: x}}"
+    text = changed("model:\n  architecture: mlp\n  kwargs: {hidden: [16]}", model)
+    assert parse_recipe(text).model.kwargs == {"hiden": "x"}
+
+
+def test_no_epochs_need_weights_to_begin_with():
+    (only,) = mistakes(changed("epochs: 3", "epochs: 0"))
+    assert (
+        only
+        == "train.epochs (line 9): expected 1 or more; 0 needs weights to begin with, in model.pretrained; received 0"
+    )
+    text = changed("epochs: 3", "epochs: 0").replace("architecture: mlp", "architecture: mlp\n  pretrained: a.pt")
+    assert parse_recipe(text).train.epochs == 0
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["released", "../up", "/srv/a b", "s3://abc/", "s3://a.b-c9/x/y z/", "s3://abc/a..b/.c", "C:\\\\x"],
+)
+def test_a_release_goes_to_a_folder_or_to_s3(to):
+    parse_recipe(SMALL + f'release: {{to: "{to}"}}\n')
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "",
+        "s3://",
+        "s3://ab/",
+        "s3://abc",
+        "s3://" + "a" * 64 + "/",
+        "s3://My-bucket/x",
+        "s3://a_b/x",
+        "s3://-abc/x",
+        "s3://a..b/x",
+        "s3://abc//x",
+        "s3://abc/../x",
+        "s3://abc/x/.",
+        "s3://abc/x//",
+        "S3://abc/x",
+        "gs://abc/x",
+        "s3:///x",
+        "s3://u:p@abc/x",
+        "file:///x",
+        "s3://abc/x\\n",
+        "released\\n",
+    ],
+)
+def test_a_place_that_cannot_take_a_release_is_refused_at_once(to):
+    (only,) = mistakes(SMALL + f'release: {{to: "{to}"}}\n')
+    assert only.startswith("release.to (line 14): expected a folder, or s3://bucket/prefix")
+
+
+@pytest.mark.parametrize(("name", "good"), [("My model_1.0-b", True), ("a/b", False), ("a:b", False), ("a@b", False)])
+def test_a_registered_model_has_a_name_that_mlflow_takes(name, good):
+    text = SMALL + f"registry: {{model: '{name}'}}\n"
+    if good:
+        assert parse_recipe(text).registered_model == name
+    else:
+        assert mistakes(text)[0].startswith("registry.model (line 14): expected a text that matches")
 
 
 @pytest.mark.parametrize("model", ["{architecture: mlp, factory: 'a:b'}", "{kwargs: {}}"])
