@@ -18,6 +18,8 @@ DOES_NOT_SAY = (
     "Nothing about a runtime other than the one recorded here.",
     "Nothing about the joint chance of a false claim over several runs that re-used these calibration rows, unless a "
     "ledger counts those runs.",
+    "Nothing if the dense model brought weights that had been fitted to these calibration rows: that they had not is "
+    "the recipe's word.",
 )
 
 
@@ -55,10 +57,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Dense:
-    """The dense model: digest of its artifact, SHA-256 of its file as served."""
+    """The dense model.
+
+    Attributes:
+        digest: Of its artifact.
+        served_sha256: Of its file as served.
+        brought_sha256: Of the weights' file, if they were brought instead of trained on the train split.
+    """
 
     digest: Digest
     served_sha256: Digest
+    brought_sha256: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,8 @@ class Certificate(Sealed):
     """What was proven of one variant, and everything that it rests on.
 
     Attributes:
-        upper_bound: Smallest tolerance that the counts prove; decimal text, rounded up.
+        upper_bound: Smallest tolerance that the counts of this variant prove, taken alone: unlike the claim it is not
+            adjusted for the choice among several variants; decimal text, rounded up.
         p_value: Decimal text, rounded up.
         family_digest: SHA-256 of the canonical JSON of all variants' specifications, made or not.
         issued_at: UTC, such as ``2026-01-31T12:00:00Z``.

@@ -33,7 +33,7 @@ def read(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if is_dataclass(kind):
         return _read_record(kind, value, where)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):  # the second is what `Annotated[...] | None` becomes
         return None if value is None else read(arguments[0], value, where)
     if origin is Literal:
         return _expect(isinstance(value, str) and value in arguments, value, where, f"one of {list(arguments)}")

@@ -11,6 +11,7 @@ from sentei.certificate.canonical import sha256_hex
 from sentei.certificate.record import Certificate, Refusal
 from sentei.certificate.sentence import sentence
 from sentei.errors import ArtifactError
+from sentei.risk.decimals import grouped
 from sentei.steps import layout
 from sentei.steps.candidates import Candidates
 from sentei.steps.evidence import write_evidence
@@ -18,6 +19,7 @@ from sentei.steps.examples import OpenUri, open_split
 from sentei.steps.frozen import family_digest, from_text
 from sentei.steps.hearing import Hearing
 from sentei.steps.progress import stage
+from sentei.steps.wording import proven, statement
 
 RECORD = {"certified": layout.CERTIFICATE, "refused": layout.REFUSAL}
 
@@ -74,7 +76,7 @@ def calibrate(
     """
     plan, data = from_text(decision), from_text(examples)
     with stage("calibrate", plan["name"]):
-        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"])
+        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"], data)
         if family_digest(candidates.family()) != plan["family_digest"]:
             raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
         rows = open_split(data, "calibration", open_uri)
@@ -115,14 +117,15 @@ def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: P
 
 
 def _advice(record: Certificate | Refusal) -> list[str]:
-    """For a refusal: how many calibration rows the most promising variant would need."""
+    """What the rows prove beyond the claim; for a refusal, how many the most promising variant would need."""
     if not isinstance(record, Refusal):
-        return [f"the smallest bound that these rows prove: {record.upper_bound}"]
+        return [proven(record.claim, record.upper_bound)]
     possible = [candidate for candidate in record.candidates if candidate.rows_needed is not None]
     if not possible:
         return ["no number of calibration rows would do: on the selection split no variant lies within the claim"]
     best = min(possible, key=lambda candidate: candidate.rows_needed or 0)
-    return [f"{best.name} would pass with probability 0.8 on about {best.rows_needed} calibration rows"]
+    rows = grouped(best.rows_needed or 0)
+    return [f"{best.name} would pass with probability 0.8 on about {rows} calibration rows"]
 
 
 def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates) -> list[str]:
@@ -130,8 +133,7 @@ def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates
         return []
     lines = ["", "claims side by side (only the first one promotes):"]
     for one in (record, *others):
-        claim = one.claim
         name = one.variant.name if isinstance(one, Certificate) else None
         what = f"{name}, achieved sparsity {candidates.sparsity(name)}" if name else f"nothing certified; {one.reason}"
-        lines.append(f"  {claim.kind} <= {claim.tolerance} at delta {claim.delta}: {what}")
+        lines.append(f"  to prove: {statement(one.claim)} (delta {one.claim.delta}) -> {what}")
     return lines

@@ -9,6 +9,7 @@ from sentei.certificate.record import Certificate, Dense, Refusal, Variant
 from sentei.errors import ArtifactError
 from sentei.steps import layout
 from sentei.steps.evaluate import read_cost, read_losses
+from sentei.steps.examples import rows_of
 
 DECIDING = ("bytes", "macs", "nonzero_macs", "parameters")
 
@@ -37,11 +38,20 @@ class Candidates:
         variants: Sequence[str | Path],
         evaluations: Sequence[str | Path],
         family: Sequence[str],
+        data: Mapping[str, Any],
     ) -> "Candidates":
         """Read and cross-check the artifacts of one family.
 
+        Args:
+            dense: Folder of the dense model.
+            reference: Folder of its evaluation.
+            variants: Folders of the variants.
+            evaluations: Folders of their evaluations.
+            family: Names of the variants, in the plan's order.
+            data: The plan's ``examples`` part: everything must have been made on its splits.
+
         Raises:
-            ArtifactError: An artifact was altered, or belongs to another dense model, variant or family.
+            ArtifactError: An artifact was altered, or belongs to another dense model, variant, family or other splits.
         """
         base, measured = layout.reading(dense, "variant"), layout.reading(reference, "evaluation")
         _require(measured.inputs["variant"] == base.digest, f"{reference}: evaluates another model than {dense}")
@@ -52,6 +62,7 @@ class Candidates:
         for name, artifact in [*seen.items(), ("dense", measured)]:
             split = artifact.facts["split"]
             _require(split == "selection", f"{name}: expected an evaluation on the selection split, received {split}")
+        rows_of(data, base, measured, *made.values(), *seen.values())
         for name, artifact in made.items():
             _require(seen[name].inputs["variant"] == artifact.digest, f"{name}: the evaluation is of another variant")
             _require(artifact.inputs.get("dense") == base.digest, f"{name}: it was pruned from another dense model")
@@ -81,7 +92,7 @@ class Candidates:
 
     def served_dense(self) -> Dense:
         """Digests of the dense model, as it is served."""
-        return Dense(self.dense.digest, self.dense.files[layout.SERVED])
+        return Dense(self.dense.digest, self.dense.files[layout.SERVED], self.dense.facts["brought_sha256"])
 
     def digests(self) -> dict[str, str]:
         """Digests of everything that the decision rests on, by role."""

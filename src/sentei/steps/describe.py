@@ -20,7 +20,7 @@ def describe(record: Certificate, table: list[dict[str, str]], report: dict[str,
             "",
             f"**{_capital(sentence(record))}.**",
             "",
-            f"- smallest bound that the calibration rows prove: {record.upper_bound}",
+            f"- smallest bound that the calibration rows prove for this variant taken alone: {record.upper_bound}",
             f"- test rows (no claim rests on them): {_share(report, 'n_errors')} right, "
             f"dense {_share(report, 'n_dense_errors')}, of {report['n_examples']}",
             f"- served file: `model/model.onnx`, SHA-256 `{record.variant.served_sha256}`",

@@ -12,7 +12,7 @@ from sentei.evaluation.latency import measure_latency
 from sentei.evaluation.losses import zero_one_losses
 from sentei.evaluation.served import ServedModel
 from sentei.steps import layout
-from sentei.steps.examples import OpenUri, open_split
+from sentei.steps.examples import OpenUri, open_split, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text
 from sentei.steps.progress import stage, work
@@ -51,18 +51,21 @@ def evaluate(
         stage("evaluate", f"{name or 'nothing'} on {split}"),
         layout.writing(path, "evaluation", {"variant": source.digest}) as draft,
     ):
-        draft.facts.update(name=name, split=split)
+        data = from_text(examples)
+        draft.facts.update(name=name, split=split, rows=rows_of(data, *([source] if name else [])))
         with recording(draft):
             require_made(source)
-            _evaluate(draft, from_text(examples), source, split, open_uri)
+            _evaluate(draft, data, source, split, open_uri)
     return _summary(source, layout.reading(path), split)
 
 
-def losses_of(variant: layout.Artifact, examples: Any, n_threads: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def losses_of(
+    variant: layout.Artifact, examples: Any, n_threads: int, *, nan_is_wrong: bool = False
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """0/1 losses of a served variant on some rows, in their order, as uint8 of shape ``(n,)``."""
     served = ServedModel(variant.file(layout.SERVED), threads=n_threads)
     with work("inference"):
-        return zero_one_losses(served.logits(examples.inputs, BATCH), examples.labels)
+        return zero_one_losses(served.logits(examples.inputs, BATCH), examples.labels, nan_is_wrong=nan_is_wrong)
 
 
 def read_losses(evaluation: layout.Artifact) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -4,6 +4,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,7 @@ def _networks(evidence: Evidence) -> dict[str, Any]:
         name: {"digest": variant.digest, "served_sha256": variant.served_sha256}
         for name, variant in evidence.variants.items()
     }
-    dense = {"digest": evidence.dense.digest, "served_sha256": evidence.dense.served_sha256}
-    return {"dense": dense, "variants": variants}
+    return {"dense": asdict(evidence.dense), "variants": variants}
 
 
 def _of(arrays: Mapping[str, Any], split: str) -> dict[str, Any]:

@@ -43,6 +43,23 @@ def open_split(plan: Mapping[str, Any], name: str, open_uri: OpenUri | None = No
     return examples
 
 
+def rows_of(plan: Mapping[str, Any], *made: layout.Artifact) -> str:
+    """The digest that names the plan's rows, after everything that was made so far was found to be made on them.
+
+    Args:
+        plan: The plan's ``examples`` part.
+        made: Artifacts that a step goes on from.
+
+    Raises:
+        ArtifactError: One of them was made on other splits: its training rows may be this plan's calibration rows.
+    """
+    rows = key_of(plan)
+    for artifact in made:
+        if artifact.facts.get("rows") != rows:
+            raise ArtifactError(f"{artifact.path}: made on other splits than this plan's; run the steps of one plan")
+    return rows
+
+
 def preprocessing_of(plan: Mapping[str, Any]) -> Preprocessing:
     """The normalisation that the plan froze."""
     return Preprocessing.from_dict(plan["preprocessing"])

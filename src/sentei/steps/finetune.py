@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sentei.steps import layout
-from sentei.steps.examples import OpenUri
+from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
@@ -35,7 +35,7 @@ def finetune(
     inputs = {"pruned": source.digest, "dense": teacher.digest}
     name = source.facts["name"]
     with stage("finetune", name), layout.writing(path, "variant", inputs) as draft, recording(draft):
-        draft.facts.update(source.facts)
+        draft.facts.update(source.facts, rows=rows_of(from_text(examples), source, teacher))
         require_made(source, teacher)
         use_threads(shared=True)
         data, spec = from_text(examples), source.facts["spec"]

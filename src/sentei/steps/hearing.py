@@ -46,7 +46,10 @@ class Hearing:
 
     def _losses(self, name: str) -> Losses:
         if name not in self._computed:
-            self._computed[name] = losses_of(self._candidates.variants[name], self._rows, threads(shared=False))
+            # A NaN ends the sequence as a failed test: an error here would invite a run without this variant, and so
+            # a family that was chosen by what its calibration rows said.
+            variant, n_threads = self._candidates.variants[name], threads(shared=False)
+            self._computed[name] = losses_of(variant, self._rows, n_threads, nan_is_wrong=True)
         return self._computed[name]
 
     def _evidence(self, tested: Mapping[str, Losses]) -> Evidence:

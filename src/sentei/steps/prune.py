@@ -6,7 +6,7 @@ from sentei.errors import ArtifactError
 from sentei.models import reestimate_batchnorm
 from sentei.sparsity import achieved_sparsity, allocate, apply_masks
 from sentei.steps import layout
-from sentei.steps.examples import OpenUri, open_split, preprocessing_of
+from sentei.steps.examples import OpenUri, open_split, preprocessing_of, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text
 from sentei.steps.networks import read_architecture, read_network, read_tensors, write_network
@@ -47,7 +47,7 @@ def prune(
         )
     inputs = {"dense": source.digest, "scores": scored.digest}
     with stage("prune", spec["name"]), layout.writing(path, "pruned", inputs) as draft, recording(draft):
-        draft.facts.update(name=spec["name"], spec=spec)
+        draft.facts.update(name=spec["name"], spec=spec, rows=rows_of(from_text(examples), source))
         require_made(source, scored)
         use_threads(shared=True)
         _prune(draft, spec, from_text(examples), source, scored, open_uri)

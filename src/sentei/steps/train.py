@@ -10,7 +10,7 @@ from sentei.evaluation.macs import count_macs
 from sentei.models import Architecture, build
 from sentei.steps import layout
 from sentei.steps.checkpoint import load_pretrained
-from sentei.steps.examples import OpenUri
+from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import write_cost, write_network, write_served
@@ -50,7 +50,8 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
             write_served(draft, model, data)
         write_cost(draft, model, data)
         draft.write(layout.HISTORY, to_text(history).encode())
-        draft.facts.update(name="dense", sparsity="0")
+        brought = plan["pretrained"]["sha256"] if plan["pretrained"] else None
+        draft.facts.update(name="dense", sparsity="0", rows=rows_of(data), brought_sha256=brought)
     return {"name": "dense", "digest": layout.read_manifest(path).digest}
 
 

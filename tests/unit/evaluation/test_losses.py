@@ -50,3 +50,8 @@ def test_what_does_not_fit_is_refused(shape, labels):
 
 def test_no_rows_no_losses():
     assert zero_one_losses(np.zeros((0, 3)), np.zeros(0, int)).shape == (0,)
+
+
+def test_a_nan_is_wrong_where_that_is_the_safe_side():
+    logits = np.array([[0.0, np.nan], [np.nan, np.nan], [2.0, 1.0]])
+    assert zero_one_losses(logits, np.array([0, 1, 0]), nan_is_wrong=True).tolist() == [1, 1, 0]

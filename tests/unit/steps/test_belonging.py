@@ -1,6 +1,7 @@
 """Artifacts that do not belong together are never decided on, and never released together."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 import pytest
@@ -36,7 +37,7 @@ def stranger(chain, tmp_path_factory):
     return root
 
 
-def read(chain, *, drop=(), dense=None, reference=None, made=None, seen=None, family=None):
+def read(chain, *, drop=(), dense=None, reference=None, made=None, seen=None, family=None, data=None):
     names = [name for name in chain.names if name not in drop]
     folders = {kind: [chain[f"{kind}/{name}"] for name in names] for kind in ("made", "seen")}
     return Candidates.read(
@@ -45,6 +46,7 @@ def read(chain, *, drop=(), dense=None, reference=None, made=None, seen=None, fa
         made(folders["made"]) if made else folders["made"],
         seen(folders["seen"]) if seen else folders["seen"],
         family or chain.names,
+        data or chain.plan.examples,
     )
 
 
@@ -95,14 +97,31 @@ def test_measurements_on_another_split_are_refused(chain):
         read(chain, reference=chain["dense-test"])
 
 
+@pytest.mark.parametrize("split", ["train", "calibration"])
+def test_what_was_made_on_other_splits_is_refused_by_every_step(chain, tmp_path, split):
+    splits = chain.plan.examples["splits"]
+    other = {**chain.plan.examples, "splits": {**splits, split: {**splits[split], "digest": "0" * 64}}}
+    spec, name = to_text(chain.plan.variants[0]), chain.names[0]
+    with pytest.raises(ArtifactError, match="made on other splits"):
+        read(chain, data=other)
+    with pytest.raises(ArtifactError, match="made on other splits"):
+        prune(to_text(other), spec, chain["dense"], chain["scores"], tmp_path / "pruned")
+    with pytest.raises(ArtifactError, match="made on other splits"):
+        finetune(to_text(other), chain[f"pruned/{name}"], chain["dense"], tmp_path / "made")
+    with pytest.raises(ArtifactError, match="made on other splits"):
+        evaluate(to_text(other), chain[f"made/{name}"], "selection", tmp_path / "seen")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_artifacts_of_another_kind_are_refused(chain):
     with pytest.raises(ArtifactError, match="expected a variant artifact, received pruned"):
         read(chain, made=lambda folders: [chain[f"pruned/{name}"] for name in chain.names])
 
 
-def test_a_family_other_than_the_planned_one_is_refused_before_any_calibration_row(chain):
+def test_a_family_other_than_the_planned_one_is_refused_before_any_calibration_row(chain, machine):
     decision = {**chain.plan.decision, "family_digest": "0" * 64}
-    here = replace(chain, plan=replace(chain.plan, decision=decision, examples={}))
+    here = replace(chain, plan=replace(chain.plan, decision=decision))
+    machine.setattr(sys.modules["sentei.steps.calibrate"], "open_split", lambda *_: pytest.fail("the rows were read"))
     with pytest.raises(ArtifactError, match="not of the family 000000000000 that the plan froze"):
         here.calibrate("none/verdict", "none/chosen")
     assert not here["none"].exists()
