@@ -1,8 +1,13 @@
 """``sentei data``: data sets on this machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sentei.sources.fetch import Way
 
 
 @click.group()
@@ -20,6 +25,18 @@ def data() -> None:
 )
 def fetch(name: str, data_dir: Path | None) -> None:
     """Find NAME on this machine or download it, check it, and say where it is."""
-    from sentei.sources import fetch as bring
+    from sentei.sources.fetch import WAYS
+    from sentei.sources.fetch import fetch as bring
 
-    click.echo(bring(name, data_dir))
+    click.echo(f"looking for {name} on this machine", err=True)
+    click.echo(bring(name, data_dir, {label: _told(label, way) for label, way in WAYS.items()}))
+
+
+def _told(label: str, way: "Way") -> "Way":
+    """The same way, which says that it is tried; what it brings may take minutes."""
+
+    def tell_and_try() -> Mapping[str, bytes]:
+        click.echo(f"trying {label}", err=True)
+        return way()
+
+    return tell_and_try

@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,42 @@ def follow(events: Path, process: "subprocess.Popen[bytes]", n_tasks: int) -> No
         n_tasks: How many tasks it has.
     """
     console = Console()
+    events.touch()
+    told_before = events.read_text(encoding="utf-8")
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        shown = Shown(bars, n_tasks, console)
-        for event in _events(events, process):
+        shown = Shown(bars, n_tasks, console, ended(told_before))
+        for event in _events(events, process, len(told_before.encode())):
             shown.take(event)
 
 
-class Shown:
-    """The bars on the screen: one for the run, one for each stage at work."""
+def ended(told: str) -> set[str]:
+    """Names of the stages that have ended, by events of one JSON line each."""
+    names = set()
+    for line in told.splitlines():
+        with suppress(ValueError):  # a kill may have cut a line short
+            event = json.loads(line)
+            if event["event"] == "end":
+                names.add(_name(event))
+    return names
 
-    def __init__(self, bars: Progress, n_tasks: int, console: Console) -> None:
-        self._bars, self._console = bars, console
-        self._all = bars.add_task("tasks", total=n_tasks)
+
+class Shown:
+    """The bars on the screen: one for the run, one for each stage at work.
+
+    Attributes:
+        done: Names of the stages that have ended, in this start of the run or in an earlier one.
+    """
+
+    def __init__(self, bars: Progress, n_tasks: int, console: Console, done: set[str]) -> None:
+        self._bars, self._console, self.done = bars, console, done
+        self._all = bars.add_task("tasks", total=n_tasks, completed=len(done))
         self._open: dict[str, Any] = {}
         self._begun: dict[str, float] = {}
 
     def take(self, event: dict[str, Any]) -> None:
         """Show one event."""
-        name = f"{event.get('stage', '')} {event.get('subject', '')}"
+        name = _name(event)
         if event["event"] == "begin":
             self._open[name] = self._bars.add_task(f"  {name}", total=None)
             self._begun[name] = event["at"]
@@ -46,15 +64,19 @@ class Shown:
             self._bars.update(self._open[name], completed=event["epoch"], total=event["epochs"])
         elif event["event"] == "end" and name in self._open:
             self._bars.remove_task(self._open.pop(name))
-            self._bars.advance(self._all)
+            self.done.add(name)  # a stage that an earlier start had ended may run again, and counts once
+            self._bars.update(self._all, completed=len(self.done))
             seconds = event["at"] - self._begun[name]
             self._console.print(f"  [green]done[/] {name} [dim]{seconds:.1f} s[/]", highlight=False)
 
 
-def _events(path: Path, process: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any]]:
-    path.touch()
+def _name(event: dict[str, Any]) -> str:
+    return f"{event.get('stage', '')} {event.get('subject', '')}"
+
+
+def _events(path: Path, process: "subprocess.Popen[bytes]", told_before: int) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
-        file.seek(0, 2)  # what an earlier start of the same run told is past
+        file.seek(told_before)
         rest = ""
         while True:
             ended = process.poll() is not None

@@ -2,12 +2,16 @@
 
 import json
 import os
+import shlex
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sentei.adapters.mlflow.connection import without_user
+from sentei.cli.typed import program
+from sentei.risk.decimals import grouped
 from sentei.steps import layout
 
 COLOURS = {"certified": "green", "refused": "red", "failed": "red", "not tested": "dim"}
@@ -43,7 +47,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             _percent(row["sparsity"]),
             _percent(row["achieved_sparsity"]),
             _percent(row["accuracy"], 2),
-            *(_grouped(row[name]) for name in ("bytes", "macs", "nonzero_macs")),
+            *(grouped(int(row[name])) if row[name] else "-" for name in ("bytes", "macs", "nonzero_macs")),
             f"[{colour}]{row['verdict']}[/]" + (f": {escape(row['reason'])}" if row["reason"] else ""),
         )
     return table
@@ -51,21 +55,25 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _next(entry: dict[str, str]) -> list[str]:
     """The registry entry, and the commands that look further."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    look = f"open {uri}" if uri else "mlflow ui --backend-store-uri sqlite:///mlflow.db --port 5000"
+    look = f"review the runs:    {_look()}"
     if entry["status"] != "ok":
-        return ["registry:           left alone", f"review the runs:    {look}"]
+        return ["registry:           left alone", look]
+    champion = "champion now stands here" if entry["moved_champion"] == "true" else "no new champion"
     return [
         f"registry:           {entry['name']} version {entry['version']}, aliases {entry['aliases']}",
-        f"                    champion: {entry['promotion']}",
-        f"verify the bundle:  sentei verify {entry['released']}",
-        f"review the runs:    {look}",
+        f"                    {champion}: {entry['promotion']}",
+        f"verify the bundle:  {program('sentei')} verify {shlex.quote(entry['released'])}",
+        look,
     ]
+
+
+def _look() -> str:
+    """How to open what MLflow has recorded: a local database needs a server first."""
+    uri = without_user(os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
+    if uri.startswith("sqlite:"):
+        return f"{program('mlflow')} ui --backend-store-uri {shlex.quote(uri)} --port 5000"
+    return f"in the browser: {uri}" if uri.startswith(("http:", "https:")) else f"in MLflow, at {uri}"
 
 
 def _percent(text: str, digits: int = 1) -> str:
     return f"{100 * float(text):.{digits}f} %" if text else "-"
-
-
-def _grouped(text: str) -> str:
-    return f"{int(text):,}".replace(",", " ") if text else "-"

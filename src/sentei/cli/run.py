@@ -72,11 +72,16 @@ def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:
             process.terminate()
             process.wait()
     if process.returncode != 0 or not started.result.is_file():
-        _explain(started.log, told_before)
+        explain(started.log, told_before)
 
 
-def _explain(log: Path, told_before: int) -> NoReturn:
-    """Raise what stopped this start of the run; what earlier starts told is past."""
+def explain(log: Path, told_before: int) -> NoReturn:
+    """Raise what stopped this start of a run, with what helps.
+
+    Args:
+        log: What all starts of the run have told.
+        told_before: How many bytes of it are of earlier starts, and past.
+    """
     from sentei.cli.cause import cause
 
     error = cause(log.read_bytes()[told_before:].decode(errors="replace"))

@@ -1,10 +1,12 @@
 """What the command line prints, writes and ends with."""
 
+import gzip
 import json
 import os
 import shlex
 import subprocess
 import sys
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ from kfp.components import load_component_from_text
 
 from sentei import __version__
 from sentei.cli import Commands, cli, main
+from sentei.cli.run import explain
+from sentei.errors import ArtifactError, CertificateError, DataError, ModelError, RecipeError, ServiceError
 from sentei.recipe.schema import json_schema
+from sentei.sources import fashion_mnist
 from sentei.steps import layout
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -287,3 +292,39 @@ def test_compiling_changes_nothing_but_the_image(sentei, tmp_path):
         assert list(yaml.safe_load_all((tmp_path / "out" / ours).read_text())) == list(
             yaml.safe_load_all((ROOT / theirs).read_text())
         )
+
+
+def test_fetching_says_where_it_looks_and_prints_the_folder_alone(sentei, tmp_path, monkeypatch):
+    """Four small files stand for the real ones."""
+    raw = {name: name.encode() for name in fashion_mnist.MD5}
+    monkeypatch.setattr(fashion_mnist, "MD5", {name: md5(data).hexdigest() for name, data in raw.items()})
+    monkeypatch.setattr(sys.modules["sentei.sources.fetch"], "SYSTEM_FOLDERS", ())
+    packed = {name: gzip.compress(data) for name, data in raw.items()}
+    ways = {"an empty shelf": dict, "a full shelf": lambda: packed}
+    monkeypatch.setattr(sys.modules["sentei.sources.fetch"], "WAYS", ways)
+    code, out, err = sentei("data", "fetch", "fashion-mnist", "--data-dir", "data")
+    assert (code, out) == (0, "data/fashion-mnist\n")
+    said = ["looking for fashion-mnist on this machine", "trying an empty shelf", "trying a full shelf"]
+    assert err.splitlines() == said
+    assert sentei("data", "fetch", "fashion-mnist", "--data-dir", "data")[1:] == (out, said[0] + "\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (DataError("rows"), "the same command continues the run once the cause is removed"),
+        (ServiceError("down"), "the same command continues the run once the cause is removed"),
+        (ArtifactError("file"), "the same command continues the run once the cause is removed"),
+        (RecipeError("text"), "correct the recipe and start again"),
+        (ModelError("net"), "correct the recipe and start again"),
+        (CertificateError("p"), "do not use what the run made"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_stopped_run_says_what_to_do_after_this_kind_of_fault(tmp_path, error, advice):
+    log = tmp_path / "log.txt"
+    log.write_text(f"earlier\nsentei.errors.{type(error).__name__}: {error}\n")
+    with pytest.raises(type(error)) as raised:
+        explain(log, len("earlier\n"))
+    assert str(raised.value).startswith(f"the pipeline stopped: {error}\nThe whole log: ")
+    assert str(raised.value).endswith(f"log.txt; {advice}")
