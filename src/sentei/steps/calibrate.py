@@ -76,7 +76,7 @@ def calibrate(
     """
     plan, data = from_text(decision), from_text(examples)
     with stage("calibrate", plan["name"]):
-        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"], data)
+        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"])
         if family_digest(candidates.family()) != plan["family_digest"]:
             raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
         rows = open_split(data, "calibration", open_uri)
