@@ -6,6 +6,7 @@ from typing import Any
 from sentei.data import SPLITS, Examples, Preprocessing, split_digest
 from sentei.recipe import Recipe, parse_recipe
 from sentei.steps.examples import OpenUri, keep, split_table
+from sentei.steps.feasible import require_feasible
 from sentei.steps.frozen import Plan, family_digest, seed_for
 from sentei.steps.pretrained import describe_pretrained
 from sentei.steps.progress import stage
@@ -19,18 +20,20 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
         open_uri: Turns ``s3://`` and the like into a local path.
 
     Raises:
-        RecipeError: The recipe has mistakes; all of them are named.
+        RecipeError: The recipe has mistakes, all of which are named, or asks for more than the rows allow.
         DataError: The rows cannot be found or split as asked.
-        ModelError: The pretrained weights cannot be found.
+        ModelError: The network cannot be built for these rows, or its pretrained weights cannot be found.
     """
     recipe = parse_recipe(recipe_text)
     with stage("plan", recipe.name):
         examples = _examples(recipe, open_uri)
+        dense = _dense(recipe, examples, open_uri)
+        require_feasible(recipe, examples, dense)
         variants = tuple(_variant(recipe, index) for index in range(len(recipe.family.members())))
         return Plan(
             name=recipe.name,
             examples=examples,
-            dense=_dense(recipe, examples, open_uri),
+            dense=dense,
             importance=_importance(recipe),
             variants=variants,
             decision=_decision(recipe, variants),

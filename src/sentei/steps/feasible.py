@@ -1,0 +1,61 @@
+"""What a plan asks for is tried before any training: its rows suffice, and its network can be built."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sentei.errors import RecipeError
+from sentei.recipe import Recipe
+from sentei.recipe.schema import Training
+
+
+def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping[str, Any]) -> None:
+    """Nothing, if no later stage has to fail for want of rows or of a network that fits them.
+
+    Args:
+        recipe: The checked recipe.
+        examples: The plan's ``examples`` part.
+        dense: The plan's ``dense`` part.
+
+    Raises:
+        RecipeError: Settings that these rows do not allow.
+        ModelError: The network cannot be built for these rows.
+    """
+    for section, training in _trainings(recipe):
+        _require_rows(section, training, examples)
+    _require_network(examples, dense)
+
+
+def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
+    if not recipe.model.pretrained:
+        yield "train", recipe.train
+    if any(variant.finetune for variant in recipe.family.members()):
+        yield "finetune", recipe.finetune
+
+
+def _require_rows(section: str, training: Training, examples: Mapping[str, Any]) -> None:
+    n_train, shape = examples["splits"]["train"]["n_examples"], examples["input"]["shape"]
+    if training.holdout >= n_train:
+        raise RecipeError(
+            f"{section}.holdout: expected fewer rows than the train split has, received {training.holdout} of "
+            f"{n_train}; hold out fewer, or give train more"
+        )
+    if training.augment != "none" and len(shape) != 3:
+        raise RecipeError(
+            f"{section}.augment: {training.augment} takes images, the rows have the shape {tuple(shape)}; "
+            "set it to none"
+        )
+
+
+def _require_network(examples: Mapping[str, Any], dense: Mapping[str, Any]) -> None:
+    # Imported here, so that whoever only asks for a plan's type does not wait for torch.
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from sentei.models import Architecture, build
+
+    net = build(Architecture.from_dict(dense["architecture"]), seed=dense["seed"])
+    n_scoring = examples["splits"]["scoring"]["n_examples"]
+    if n_scoring < 2 and any(isinstance(module, _BatchNorm) for module in net.modules()):
+        raise RecipeError(
+            f"data.splits.scoring: expected 2 rows or more, because this network has BatchNorm, whose statistics are "
+            f"measured on them; received {n_scoring}"
+        )
