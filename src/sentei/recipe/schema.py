@@ -79,6 +79,19 @@ class Model(Section):
     pretrained: str | None = Field(
         None, description="a checkpoint (.safetensors, .pt), a folder, s3:// or models:/name@alias; replaces training"
     )
+    pretrained_is_independent: bool = Field(
+        False, description="you vouch: these weights never saw a row that may become selection, calibration or test"
+    )
+
+    @field_validator("pretrained_is_independent")
+    @classmethod
+    def _vouched_for(cls, independent: bool, info: ValidationInfo) -> bool:
+        if info.data.get("pretrained") and not independent:
+            text = "expected true beside pretrained: only you know that these weights never saw a row that may become "
+            raise PydanticCustomError(
+                "independent", text + "selection, calibration or test; if they did, no proof holds"
+            )
+        return independent
 
     @field_validator("factory")
     @classmethod

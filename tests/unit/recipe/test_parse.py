@@ -308,7 +308,9 @@ def test_no_epochs_need_weights_to_begin_with():
         only
         == "train.epochs (line 9): expected 1 or more; 0 needs weights to begin with, in model.pretrained; received 0"
     )
-    text = changed("epochs: 3", "epochs: 0").replace("architecture: mlp", "architecture: mlp\n  pretrained: a.pt")
+    text = changed("epochs: 3", "epochs: 0").replace(
+        "architecture: mlp", "architecture: mlp\n  pretrained: a.pt\n  pretrained_is_independent: true"
+    )
     assert parse_recipe(text).train.epochs == 0
 
 
@@ -406,3 +408,12 @@ TREES = st.recursive(
 def test_any_tree_under_the_known_names_is_a_recipe_error_with_places(tree):
     for line in mistakes(yaml.safe_dump(tree)):
         assert line.split(".")[0].split(":")[0].split(" ")[0] in Recipe.model_fields
+
+
+def test_brought_weights_must_be_vouched_for():
+    brought = SMALL.replace("architecture: mlp", "architecture: mlp\n  pretrained: a.pt")
+    assert brought != SMALL
+    with pytest.raises(RecipeError, match=r"model\.pretrained_is_independent.*expected true beside pretrained"):
+        parse_recipe(brought)
+    vouched = brought.replace("a.pt", "a.pt\n  pretrained_is_independent: true")
+    assert parse_recipe(vouched).model.pretrained == "a.pt"
