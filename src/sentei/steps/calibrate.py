@@ -76,7 +76,7 @@ def calibrate(
     """
     plan, data = from_text(decision), from_text(examples)
     with stage("calibrate", plan["name"]):
-        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"])
+        candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"], data)
         if family_digest(candidates.family()) != plan["family_digest"]:
             raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
         rows = open_split(data, "calibration", open_uri)
@@ -135,5 +135,6 @@ def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates
     for one in (record, *others):
         name = one.variant.name if isinstance(one, Certificate) else None
         what = f"{name}, achieved sparsity {candidates.sparsity(name)}" if name else f"nothing certified; {one.reason}"
-        lines.append(f"  to prove: {statement(one.claim)} (delta {one.claim.delta}) -> {what}")
+        claim = one.claim
+        lines.append(f"  {claim.kind} <= {claim.tolerance} at delta {claim.delta} ({statement(claim)}): {what}")
     return lines
