@@ -1,8 +1,13 @@
 """The exact binomial test for losses of 0 and 1."""
 
+import sys
+
 from scipy.special import betaincc, betainccinv
 
 from sentei.risk.arguments import check_count, check_probability
+
+# Smaller probabilities lose their digits and then vanish; a p-value of 0 would lie below the true one.
+LEAST = sys.float_info.min
 
 
 def binomial_p_value(n_errors: int, n_examples: int, alpha: float) -> float:
@@ -14,7 +19,7 @@ def binomial_p_value(n_errors: int, n_examples: int, alpha: float) -> float:
         alpha: Largest acceptable risk; a probability strictly between 0 and 1.
 
     Returns:
-        P[Bin(n_examples, alpha) <= n_errors], in [0, 1].
+        P[Bin(n_examples, alpha) <= n_errors], in (0, 1]; where that is below ``LEAST`` (about 2e-308), ``LEAST``.
 
     Raises:
         ValueError: An argument lies outside its range.
@@ -32,7 +37,7 @@ def binomial_p_value(n_errors: int, n_examples: int, alpha: float) -> float:
     """
     n = check_count("n_examples", n_examples, 1)
     k = check_count("n_errors", n_errors, 0, n)
-    return _cdf(k, n, check_probability("alpha", alpha))
+    return max(LEAST, _cdf(k, n, check_probability("alpha", alpha)))
 
 
 def binomial_upper_bound(n_errors: int, n_examples: int, delta: float) -> float:

@@ -8,7 +8,7 @@ from sentei.risk.arguments import check_count, check_probability
 from sentei.risk.binomial import binomial_upper_bound
 from sentei.risk.crossing import last_passing
 from sentei.risk.pmf import Floats
-from sentei.risk.trinomial import drop_tail
+from sentei.risk.trinomial import UNREFINED, drop_tail
 
 _GRID = 33
 _PEAKS = 3
@@ -26,7 +26,7 @@ def paired_drop_p_value(n_harmed: int, n_helped: int, n_examples: int, epsilon: 
         gamma: Part of the p-value spent on bounding the unknown rate of discordance, in [0, 1).
 
     Returns:
-        The p-value, in [gamma, 1].
+        The p-value, in [gamma, 1]; at most 1e-6 too large, never too small.
 
     Raises:
         ValueError: An argument lies outside its range.
@@ -105,10 +105,11 @@ def _p_value(difference: int, n_examples: int, epsilon: float, gamma: float, hig
 
 
 def worst_tail(difference: int, n_examples: int, epsilon: float, highest: float) -> float:
-    """Largest ``drop_tail`` over every discordance rate from ``epsilon`` to ``highest``.
+    """Largest ``drop_tail`` over every discordance rate from ``epsilon`` to ``highest``, or up to 1e-6 more.
 
     A grid that is dense at both ends comes first; the intervals around its best peaks are then refined. The largest
-    value may lie anywhere: at an end, or inside, where harmed minus helped changes between odd and even.
+    value may lie anywhere: at an end, or inside, where harmed minus helped changes between odd and even. What the
+    refinement may miss (``UNREFINED``) is added, so that no rate in between has a larger tail.
     """
     angle = np.linspace(0, np.pi, _GRID)
     rates = epsilon + (highest - epsilon) * (1 - np.cos(angle)) / 2
@@ -123,7 +124,7 @@ def worst_tail(difference: int, n_examples: int, epsilon: float, highest: float)
         rates, tails = _merged(rates, tails, finer, drop_tail(difference, n_examples, epsilon, finer))
         if best in (tails[0], tails[-1]) and best == np.max(tails):
             break  # an end of the interval is worst, and nothing near any other peak comes close
-    return float(np.max(tails))
+    return min(1.0, float(np.max(tails)) + UNREFINED)
 
 
 def _around_peaks(rates: Floats, tails: Floats) -> Floats:

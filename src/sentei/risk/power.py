@@ -8,6 +8,7 @@ from scipy.special import betaincc, ndtr, ndtri
 
 from sentei.risk.paired import highest_discordance, worst_tail
 from sentei.risk.pmf import Floats, Ints, binomial_pmf
+from sentei.risk.trinomial import UNREFINED
 
 # Up to this width the limit is computed for every number of discordant rows; wider windows are interpolated.
 _EVERY = 24
@@ -72,7 +73,10 @@ def _normal_power(harmed: float, helped: float, n_examples: int, epsilon: float,
     highest = rate - float(ndtri(gamma)) * math.sqrt(rate * (1 - rate) / n_examples) if gamma else 1.0
     if highest < epsilon:
         return 1.0
-    limit = n_examples * (epsilon - drop) + float(ndtri(delta - gamma)) * math.sqrt(n_examples * (highest - epsilon**2))
+    level = delta - gamma - UNREFINED
+    if level <= 0:
+        return 0.0
+    limit = n_examples * (epsilon - drop) + float(ndtri(level)) * math.sqrt(n_examples * (highest - epsilon**2))
     return float(ndtr(limit / math.sqrt(n_examples * (rate - drop**2))))
 
 

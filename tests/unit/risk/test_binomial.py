@@ -1,3 +1,4 @@
+from decimal import Decimal
 from fractions import Fraction
 from math import comb, log
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from sentei.risk import binomial_p_value, binomial_upper_bound
+from sentei.risk import Claim, Counts, binomial_p_value, binomial_upper_bound
 
 
 def exact_p_value(k, n, alpha):
@@ -47,6 +48,12 @@ def test_the_p_value_is_the_sum_of_probabilities(k, n, alpha):
 
 def test_small_p_values_keep_their_digits():
     assert binomial_p_value(0, 1000, 0.5) == pytest.approx(2.0**-1000, rel=1e-9)
+
+
+def test_a_p_value_that_would_vanish_is_not_shown_as_zero():
+    """The true one is 0.99 ** (10 ** 6), about 1e-4365."""
+    assert 0 < binomial_p_value(0, 10**6, 0.01) < 1e-300
+    assert Decimal(Claim("risk", "0.01", "0.05").p_value(Counts(10**6, 0, 0, 0, 0))) > 0
 
 
 @pytest.mark.parametrize("n", [1, 10, 500, 10**6])

@@ -8,7 +8,7 @@ import scipy.stats
 from sentei.risk import binomial_upper_bound, paired_drop_p_value, paired_drop_upper_bound
 from sentei.risk.paired import worst_tail
 from sentei.risk.pmf import binomial_pmf
-from sentei.risk.trinomial import drop_tail
+from sentei.risk.trinomial import UNREFINED, drop_tail
 
 
 @cache
@@ -96,7 +96,17 @@ def test_no_rate_on_a_fine_grid_is_worse_than_the_worst_one_found(n, epsilon, hi
     for difference in range(-n, n + 1, 1 + n // 8):
         found = worst_tail(difference, n, epsilon, highest)
         finest = float(np.max(brute_force(difference, n, epsilon, rates)))
-        assert finest - 1e-9 <= found <= finest + 1e-4  # the grid's own error
+        assert min(finest, 1) <= found <= finest + 1e-4  # the grid's own error
+
+
+def test_the_worst_tail_of_two_rows_is_never_below_its_largest_value():
+    """At -1 it is b^2 + 2 b (1 - epsilon - 2 b) for b helped; by calculus (1 - epsilon)^2 / 3 at most."""
+    epsilons = [*np.linspace(0, 0.99, 100).tolist(), 0.5919]
+    found = np.array([worst_tail(-1, 2, epsilon, 1.0) for epsilon in epsilons])
+    beyond = found - (1 - np.array(epsilons)) ** 2 / 3
+    assert beyond.min() >= 0
+    assert beyond.max() <= UNREFINED + 1e-11
+    assert beyond.min() < UNREFINED - 1e-7  # without what is added some would be too small
 
 
 @pytest.mark.parametrize(
