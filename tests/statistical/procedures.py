@@ -4,6 +4,9 @@ Each takes the claim, the selection counts, the calibration counts and the costs
 variant that it would promote, or None.
 """
 
+from dataclasses import replace
+from decimal import Decimal
+
 from sentei.risk import pareto_order, run_fixed_sequence
 
 
@@ -55,6 +58,12 @@ def no_stop_at_the_first_failure(claim, selection, calibration, costs):
     return min(passed, key=costs.__getitem__, default=None)
 
 
+def twice_the_level(claim, selection, calibration, costs):
+    """A p-value of 2 delta passes too."""
+    generous = replace(claim, delta=str(2 * Decimal(claim.delta)))
+    return decided(generous, fixed_order(claim, selection, costs), calibration, costs).chosen
+
+
 MUTANTS = (
     index_minus_one,
     order_from_calibration,
@@ -62,4 +71,5 @@ MUTANTS = (
     first_not_rejected,
     extreme_when_nothing_passes,
     no_stop_at_the_first_failure,
+    twice_the_level,
 )
