@@ -35,6 +35,8 @@ def test_a_run_ends_with_every_variant_the_claim_the_registry_entry_and_what_to_
         *VARIANTS,
         "with 95 % confidence the variant's accuracy is at most 10 points below the dense model's",
         f"{MODEL} version 1, aliases certified, champion",
+        "champion now stands here: there was no champion",
+        "the smallest drop that these rows prove: ",
         f"sentei verify {released.relative_to(undisturbed.place.folder)}",
     ):
         assert part in undisturbed.output
@@ -42,6 +44,14 @@ def test_a_run_ends_with_every_variant_the_claim_the_registry_entry_and_what_to_
 
 def test_the_released_bundle_verifies_in_a_new_process(undisturbed):
     done = undisturbed.place.sentei("verify", str(undisturbed.place.released()[0]))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("verified: with 95 % confidence")
+
+
+def test_the_printed_command_verifies_in_a_shell_that_knows_no_environment(undisturbed):
+    line = next(line for line in undisturbed.output.splitlines() if line.startswith("verify the bundle:"))
+    shell = ["env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", line.partition(":")[2]]
+    done = subprocess.run(shell, cwd=undisturbed.place.folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("verified: with 95 % confidence")
 

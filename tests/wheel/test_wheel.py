@@ -74,7 +74,8 @@ def test_the_wheel_carries_components_pipelines_recipes_and_the_schema(wheel):
 
 
 def test_help_plan_and_recipe_check_work(place):
-    assert "sentei run fashion-mnist" in succeed(place, "--help")
+    example = "    sentei run fashion-mnist          a shipped recipe, end to end, on this machine"
+    assert example in succeed(place, "--help").splitlines()
     assert "digits: train 597, scoring 100, selection 300, calibration 600, test 200" in succeed(
         place, "plan", "digits"
     )
