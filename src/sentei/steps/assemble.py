@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sentei.certificate.record import Certificate, parse
-from sentei.certificate.sentence import sentence
 from sentei.errors import ArtifactError, SenteiError
 from sentei.steps import layout
-from sentei.steps.describe import describe
 from sentei.steps.evaluate import read_cost, read_losses
 from sentei.steps.frozen import from_text
+from sentei.steps.portrait import portrait
 from sentei.steps.progress import stage
 from sentei.steps.verify import MODEL, verify
 
@@ -90,20 +89,9 @@ def _fill(
     draft.write("recipe.yaml", recipe.encode())
     draft.write_json(layout.REPORT, report)
     table = json.loads(ruled.file(layout.TABLE).read_bytes())
-    description = describe(record, table, report)
-    draft.write("README.md", description.encode())
-    cost = plan["procedure"]["cost"]
-    draft.facts.update(
-        name=plan["registered_model"],
-        claim={"kind": record.claim.kind, "tolerance": record.claim.tolerance, "delta": record.claim.delta},
-        n=str(record.counts.n_examples),
-        cost={"name": cost, "value": next(row for row in table if row["name"] == record.variant.name)[cost]},
-        certificate_sha256=ruled.files[layout.CERTIFICATE],
-        dense_digest=record.dense.digest,
-        description=description,
-        lines=[_report_line(report)],
-        sentence=sentence(record),
-    )
+    facts = portrait(record, table, report, plan["registered_model"], ruled.files[layout.CERTIFICATE])
+    draft.write("README.md", facts["description"].encode())
+    draft.facts.update(facts)
 
 
 def _report(tested: Mapping[str, tuple[str | Path, str]]) -> dict[str, Any]:
@@ -124,9 +112,3 @@ def _report(tested: Mapping[str, tuple[str | Path, str]]) -> dict[str, Any]:
 def _counted(cost: dict[str, str]) -> dict[str, str]:
     """Without the latency: it differs each time, and a repeated task must give the same bundle."""
     return {name: value for name, value in cost.items() if name != "latency_ms"}
-
-
-def _report_line(report: dict[str, Any]) -> str:
-    n = report["n_examples"]
-    variant, dense = (100 * (1 - report[name] / n) for name in ("n_errors", "n_dense_errors"))
-    return f"on {n} test rows, which no claim rests on: {variant:.2f} % right, the dense model {dense:.2f} %"

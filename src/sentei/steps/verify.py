@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sentei.certificate.evidence import Evidence
 from sentei.certificate.recheck import recheck
 from sentei.certificate.record import Certificate, Refusal, Variant, parse
 from sentei.certificate.sentence import sentence
 from sentei.errors import ArtifactError, CertificateError
 from sentei.steps import layout
 from sentei.steps.evidence import read_evidence
+from sentei.steps.portrait import untrue
 
 MODEL = "model"
 
@@ -40,7 +42,11 @@ class Verified:
 
 
 def verify(bundle: Path) -> Verified:
-    """Recompute everything that a bundle says.
+    """Recompute what a bundle says.
+
+    Recomputed: every digest; the order, counts, p-values, choice and bound; the rows' digest; the costs; and the
+    table, the description and the facts that show them. Taken as stated, since no file of the bundle can tell: the test
+    report, the digests of the other splits and of the preprocessing, code, runtime, time, and the recipe's wishes.
 
     Args:
         bundle: The bundle's folder.
@@ -59,12 +65,12 @@ def verify(bundle: Path) -> Verified:
     record = parse(artifact.file(layout.CERTIFICATE).read_bytes(), str(bundle / layout.CERTIFICATE))
     if not isinstance(record, Certificate):
         raise CertificateError(f"{bundle / layout.CERTIFICATE}: expected a certificate, received a refusal")
-    if artifact.facts.get("certificate_sha256") != artifact.files[layout.CERTIFICATE]:
-        raise CertificateError(f"{bundle / layout.MANIFEST}: names another certificate than the one beside it")
     model = layout.reading(bundle / MODEL, "variant")
     _require_model(record, model)
     served = Variant(record.variant.name, model.digest, record.variant.served_sha256)
-    _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
+    evidence = _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
+    if shown := list(untrue(artifact, record, evidence, model)):
+        raise CertificateError(f"{bundle}: shows something else than it proves: " + "; ".join(shown))
     return Verified(record, len(artifact.files), _comparisons(artifact))
 
 
@@ -97,12 +103,14 @@ def _require_model(record: Certificate, model: layout.Artifact) -> None:
 
 def _require_truth(
     artifact: layout.Artifact, record: Certificate | Refusal, name: str, folder: str, served: dict[str, Variant]
-) -> None:
-    disagreements = recheck(record, read_evidence(artifact, folder, served))
+) -> Evidence:
+    evidence = read_evidence(artifact, folder, served)
+    disagreements = recheck(record, evidence)
     if disagreements:
         raise CertificateError(
             f"{artifact.path / name}: does not follow from its evidence: " + "; ".join(disagreements)
         )
+    return evidence
 
 
 def _comparisons(artifact: layout.Artifact) -> int:

@@ -234,12 +234,44 @@ def test_the_refusal_of_a_further_claim_is_recomputed_too(bundle):
         verify(bundle)
 
 
-def test_a_manifest_that_names_another_certificate_is_refused(bundle):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts["claim"].update(tolerance="0.001"),
+        lambda facts: facts["cost"].update(value="1"),
+        lambda facts: facts.update(dense_digest="0" * 64),
+        lambda facts: facts.update(certificate_sha256="0" * 64),
+        lambda facts: facts.update(n="1000000"),
+        lambda facts: facts.update(description="# harmless"),
+        lambda facts: facts.update(sentence="with 100 % confidence nothing is lost"),
+        lambda facts: facts.update(lines=["on 1000 test rows: 100 % right"]),
+    ],
+)
+def test_facts_that_say_more_than_the_record_are_refused(bundle, change):
     facts = json.loads((bundle / layout.MANIFEST).read_bytes())["facts"]
-    body = {**json.loads((bundle / layout.MANIFEST).read_bytes()), "facts": {**facts, "certificate_sha256": "0" * 64}}
+    change(facts)
+    body = {**json.loads((bundle / layout.MANIFEST).read_bytes()), "facts": facts}
     del body["digest"]
     (bundle / layout.MANIFEST).write_bytes(canonical_json({**body, "digest": digest(body)}))
-    with pytest.raises(CertificateError, match="names another certificate"):
+    with pytest.raises(CertificateError, match=r"shows something else than it proves: manifest\.json"):
+        verify(bundle)
+
+
+@pytest.mark.parametrize(
+    ("name", "find", "instead"),
+    [
+        ("README.md", "95 %", "99 %"),
+        ("table.json", '"verdict":"refused"', '"verdict":"certified"'),
+        ("evidence/costs.json", '"bytes":"', '"bytes":"1'),
+    ],
+)
+def test_what_people_read_is_recomputed_too(bundle, name, find, instead):
+    path = bundle / name
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, instead))
+    reseal(bundle)
+    with pytest.raises(CertificateError, match=r"shows something else|does not follow"):
         verify(bundle)
 
 
