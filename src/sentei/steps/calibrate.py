@@ -71,8 +71,8 @@ def calibrate(
         ArtifactError: The artifacts do not belong to one family and one dense model.
 
     Guarantee:
-        The order of testing is fixed before the first calibration row is read; a variant behind the first failure never
-        sees one.
+        The order of testing is a function of the selection split alone, and a claim runs no variant behind its first
+        failure on a calibration row.
     """
     plan, data = from_text(decision), from_text(examples)
     with stage("calibrate", plan["name"]):
@@ -97,7 +97,8 @@ def calibrate(
                 *_advice(record),
                 *_comparison_lines(record, [r for r, _ in compared], candidates),
             ]
-            draft.facts.update(verdict=record.verdict, lines=lines, record_sha256=sha256_hex(record.to_json()))
+            sha256 = sha256_hex(record.to_json())
+            draft.facts.update(verdict=record.verdict, lines=lines, told=_told(record), record_sha256=sha256)
     return Decided(record.verdict, sentence(record), layout.read_manifest(verdict).digest, verdicts)
 
 
@@ -114,6 +115,15 @@ def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: P
     os.rename(partial, path)
     if layout.reading(path, "variant").digest != record.variant.digest:
         raise ArtifactError(f"{path}: the copy of {record.variant.name} is not the certified one; run calibrate again")
+
+
+def _told(record: Certificate | Refusal) -> str:
+    """The outcome without a number from the calibration rows, for places where variants are compared."""
+    if isinstance(record, Certificate):
+        return f"certified: {record.variant.name}"
+    tests = record.procedure.tests
+    safest = f"the safest variant {tests[0].name} did not pass" if tests else "there was no variant to test"
+    return f"nothing was certified: {safest}"
 
 
 def _advice(record: Certificate | Refusal) -> list[str]:

@@ -46,10 +46,10 @@ def proven(claim: Claim, bound: str) -> str:
 
     Example:
         >>> proven(Claim("accuracy_drop", "0.01", "0.05"), "0.00565432")
-        'the smallest drop that these rows prove: 0.57 points (0.00565432)'
+        'the smallest drop that these rows prove for this variant alone: 0.57 points (0.00565432)'
     """
     name, write = {"accuracy_drop": ("drop", drop), "risk": ("error rate", rate)}[claim.kind]
-    return f"the smallest {name} that these rows prove: {write(bound)} ({bound})"
+    return f"the smallest {name} that these rows prove for this variant alone: {write(bound)} ({bound})"
 
 
 def _hundredfold(bound: str) -> str:

@@ -53,5 +53,8 @@ def test_claims_are_said_in_words():
         statement(DROPS[0]) == "with 95 % confidence the variant's accuracy is at most 1 point below the dense model's"
     )
     assert statement(RISKS[1]) == "with 99.9 % confidence the variant errs on at most 2 % of rows"
-    assert proven(RISKS[0], "0.1018001") == "the smallest error rate that these rows prove: 10.19 % (0.1018001)"
+    assert (
+        proven(RISKS[0], "0.1018001")
+        == "the smallest error rate that these rows prove for this variant alone: 10.19 % (0.1018001)"
+    )
     assert drop("0") == "0.00 points"

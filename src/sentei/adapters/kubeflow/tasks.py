@@ -75,7 +75,7 @@ def register(
         summary |= _release(Path(bundle), parent, from_text(decision))
     tags = {
         "sentei.verdict": "certified" if summary["status"] == "ok" else "refused",
-        "sentei.reason": summary["reason"],
+        "sentei.reason": layout.read_manifest(verdict).facts["told"],
         "mlflow.note.content": _note(Path(verdict), Path(bundle)),
     }
     tracking.record_decision(parent, {"tags": tags}, {"family.json": (Path(verdict) / layout.TABLE).read_text()})
@@ -93,9 +93,10 @@ def _release(bundle: Path, parent: str, decision: dict[str, Any]) -> dict[str, A
 
 
 def _note(verdict: Path, bundle: Path) -> str:
-    """What the run's page in MLflow says first: the bundle's description, or why nothing was certified."""
+    """What the run's page in MLflow says first: the bundle's description, or that nothing was certified and what now."""
     description: str = layout.read_manifest(bundle).facts.get("description", "")
-    return description or "\n\n".join(layout.read_manifest(verdict).facts["lines"])
+    facts = layout.read_manifest(verdict).facts
+    return description or "\n\n".join([facts["told"], facts["lines"][1]])
 
 
 def _parent_params(frozen: Plan) -> dict[str, str]:
