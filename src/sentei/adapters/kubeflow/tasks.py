@@ -93,7 +93,7 @@ def _release(bundle: Path, parent: str, decision: dict[str, Any]) -> dict[str, A
 
 
 def _note(verdict: Path, bundle: Path) -> str:
-    """What the run's page in MLflow says first: the bundle's description, or that nothing was certified and what now."""
+    """What the run's page in MLflow says first: the bundle's description, or that nothing was certified."""
     description: str = layout.read_manifest(bundle).facts.get("description", "")
     facts = layout.read_manifest(verdict).facts
     return description or "\n\n".join([facts["told"], facts["lines"][1]])
