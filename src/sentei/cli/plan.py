@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sentei.cli.rows import data_dir_option, look_first
+from sentei.cli.rows import data_dir_option, look_first, passing_cache
 
 if TYPE_CHECKING:
     from sentei.steps.frozen import Plan
@@ -40,7 +40,8 @@ def plan(recipe: str, data_dir: Path | None, as_json: bool) -> None:
     parse_recipe(text, recipe)
     look_first(data_dir)
     os.environ.setdefault("SENTEI_EVENTS", os.devnull)
-    frozen = freeze(text, open_uri)
+    with passing_cache():
+        frozen = freeze(text, open_uri)
     click.echo(to_text(frozen.record()) if as_json else "\n".join(_lines(frozen)))
 
 

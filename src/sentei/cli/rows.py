@@ -1,7 +1,10 @@
-"""Where the commands look for data sets first."""
+"""Where the commands look for data sets, and where their prepared rows go."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -28,3 +31,17 @@ def look_first(data_dir: Path | None) -> None:
             f"--data-dir {data_dir}: expected a folder, found nothing there; correct the path, or leave it out"
         )
     os.environ["SENTEI_DATA_DIR"] = str(data_dir.resolve())
+
+
+@contextmanager
+def passing_cache() -> Iterator[None]:
+    """Prepared rows and downloads go with the command, unless ``SENTEI_CACHE`` says where to keep them."""
+    if os.environ.get("SENTEI_CACHE"):
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        os.environ["SENTEI_CACHE"] = str(Path(folder) / "examples")
+        try:
+            yield
+        finally:
+            del os.environ["SENTEI_CACHE"]

@@ -328,3 +328,12 @@ def test_a_stopped_run_says_what_to_do_after_this_kind_of_fault(tmp_path, error,
         explain(log, len("earlier\n"))
     assert str(raised.value).startswith(f"the pipeline stopped: {error}\nThe whole log: ")
     assert str(raised.value).endswith(f"log.txt; {advice}")
+
+
+def test_a_plan_leaves_nothing_behind(sentei, tmp_path, monkeypatch):
+    for name, folder in (("XDG_CACHE_HOME", "cache"), ("HOME", "home"), ("TMPDIR", "passing")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.delenv("SENTEI_CACHE", raising=False)
+    assert sentei("plan", "digits")[0] == 0
+    assert [path for path in tmp_path.rglob("*") if "examples" in path.name] == []
