@@ -9,6 +9,7 @@ import sys
 import urllib.request
 import uuid
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,8 +17,9 @@ import boto3
 import pytest
 from onnx import TensorProto, helper
 
-from sentei.certificate.canonical import canonical_json, sha256_hex
+from sentei.certificate.canonical import sha256_hex
 from sentei.steps import layout
+from tests.certified_run import CLAIM, certified_run
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "test-key",
@@ -155,26 +157,35 @@ def network(weights: list[float]) -> bytes:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
 
 
+def issued(claim, seed: int, served: bytes):
+    """The record of a small run whose every variant is served by these bytes; another seed, another record."""
+    run, digest = certified_run(claim), sha256_hex(served)
+    variants = {name: replace(one, served_sha256=digest) for name, one in run.evidence.variants.items()}
+    circumstances = replace(run.circumstances, issued_at=f"2026-01-31T12:00:{seed:02d}Z")
+    return replace(run, evidence=replace(run.evidence, variants=variants), circumstances=circumstances).record()
+
+
 @pytest.fixture
 def make_bundle(tmp_path):
     """Builds release bundles; what differs from the usual one is named."""
 
-    def build(folder="bundle", *, seed=0, verdict="certified", **facts) -> Path:
-        certificate = canonical_json({"seed": seed, "verdict": verdict})
+    def build(folder="bundle", *, seed=0, claim=CLAIM, served=None, kept=None, **facts) -> Path:
+        served = served or network([float(i + seed) for i in range(12)])
+        record = issued(claim, seed, served)
         with layout.writing(tmp_path / folder, "bundle") as draft:
-            draft.write("certificate.json", certificate)
-            draft.write("model/model.onnx", network([float(i + seed) for i in range(12)]))
+            draft.write("certificate.json", record.to_json())
+            draft.write("model/model.onnx", kept or served)
             draft.write_json("model/architecture.json", {"name": "net"})
             draft.write("model/weights.safetensors", b"weights %d" % seed)
             draft.write_json("evidence/rows.json", list(range(100)))
             draft.facts |= {
                 "name": "lenet",
-                "claim": {"kind": "accuracy_drop", "tolerance": "0.01", "delta": "0.05", "gamma": "0.002"},
-                "n": 1000,
+                "claim": {"kind": claim.kind, "tolerance": claim.tolerance, "delta": claim.delta},
+                "n": "600",
                 "cost": {"name": "bytes", "value": "5000"},
-                "certificate_sha256": sha256_hex(certificate),
-                "dense_digest": "d" * 64,
-                "description": "# LeNet\n\nAt most 1 point below the dense network.",
+                "certificate_sha256": sha256_hex(record.to_json()),
+                "dense_digest": record.dense.digest,
+                "description": "# LeNet\n\nAt most 2 points below the dense network.",
                 **facts,
             }
         return tmp_path / folder

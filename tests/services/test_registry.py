@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import onnx
@@ -13,9 +14,13 @@ from sentei.adapters.mlflow.connection import connect
 from sentei.adapters.mlflow.download import download_model
 from sentei.adapters.mlflow.registry import Settings, register
 from sentei.errors import ArtifactError, CertificateError, ModelError, RecipeError, ServiceError
+from sentei.risk import Claim
 from sentei.steps.layout import reading, writing
 
 HERE = Path(__file__).parent
+CHEAPEST = {"name": "bytes", "value": "1"}
+LOOSE = Claim("accuracy_drop", "0.03", "0.05")
+UNPROVEN = Claim("accuracy_drop", "0.001", "0.05")
 
 
 @pytest.fixture
@@ -36,12 +41,13 @@ def test_a_version_says_what_was_proven(parent, make_bundle):
     assert version.tags == {
         "certificate_sha256": reading(bundle).files["certificate.json"],
         "claim": "accuracy_drop",
-        "epsilon": "0.01",
+        "epsilon": "0.02",
         "delta": "0.05",
-        "n": "1000",
+        "n": "600",
         "cost_name": "bytes",
         "cost": "5000",
-        "dense_digest": "d" * 64,
+        "dense_digest": sha256(b"dense").hexdigest(),
+        "promotion": "done",
     }
     assert version.description.startswith("# LeNet")
     assert version.run_id == parent
@@ -77,10 +83,7 @@ def test_a_version_that_is_not_there_is_named(parent, tmp_path):
 def test_the_champion_moves_to_what_is_cheaper_and_stays_otherwise(parent, make_bundle):
     register(make_bundle("first"), parent)
     dear = register(make_bundle("dear", seed=1, cost={"name": "bytes", "value": "6000"}), parent)
-    loose = register(
-        make_bundle("loose", seed=2, cost={"name": "bytes", "value": "1"}, claim={
-            "kind": "accuracy_drop", "tolerance": "0.02", "delta": "0.05"}), parent,
-    )  # fmt: skip
+    loose = register(make_bundle("loose", seed=2, cost=CHEAPEST, claim=LOOSE), parent)
     assert (dear.moved_champion, dear.aliases) == (False, ("certified",))
     assert "not cheaper" in dear.reason
     assert "stricter" in loose.reason
@@ -120,9 +123,11 @@ def test_promotion_can_be_switched_off(parent, make_bundle):
 
 def test_what_is_not_certified_is_not_registered(parent, make_bundle):
     with pytest.raises(CertificateError, match="expected the verdict 'certified', received 'refused'"):
-        register(make_bundle("refused", verdict="refused"), parent)
+        register(make_bundle("refused", claim=UNPROVEN), parent)
     with pytest.raises(ArtifactError, match="another certificate"):
         register(make_bundle("swapped", certificate_sha256="0" * 64), parent)
+    with pytest.raises(ArtifactError, match="not the network that the certificate names"):
+        register(make_bundle("network", kept=b"other"), parent)
     with pytest.raises(ArtifactError, match="cannot be used"):
         register(make_bundle("no cost", cost={"name": "bytes"}), parent)
     with pytest.raises(ArtifactError, match="model's name"):
@@ -133,6 +138,43 @@ def test_what_is_not_certified_is_not_registered(parent, make_bundle):
         register(altered, parent)
 
     assert connect().search_registered_models() == []
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        {"claim": {"kind": "accuracy_drop", "tolerance": "0.01", "delta": "0.05"}},
+        {"claim": {"kind": "risk", "tolerance": "0.02", "delta": "0.05"}},
+        {"n": "601"},
+        {"dense_digest": "d" * 64},
+    ],
+    ids=["tolerance", "kind", "n", "dense"],
+)
+def test_facts_that_contradict_the_certificate_are_refused(parent, make_bundle, contradiction):
+    bundle = make_bundle()
+    facts = {**reading(bundle).facts, **contradiction}
+    with writing(bundle.with_name("contradicting"), "bundle") as draft:
+        for name in reading(bundle).files:
+            draft.write(name, (bundle / name).read_bytes())
+        draft.facts |= facts
+
+    with pytest.raises(ArtifactError, match="the certificate says"):
+        register(bundle.with_name("contradicting"), parent)
+    assert connect().search_registered_models() == []
+
+
+@pytest.mark.parametrize("n_versions", [1, 0], ids=["version", "logged model"])
+def test_a_network_altered_in_the_store_is_not_trusted_when_found_again(parent, make_bundle, n_versions):
+    bundle, client = make_bundle(), connect()
+    source = client.get_model_version("lenet", register(bundle, parent).version).source
+    if not n_versions:
+        client.delete_model_version("lenet", "1")
+    model = client.get_logged_model(source.removeprefix("models:/"))
+    (Path(model.artifact_location) / "model.onnx").write_bytes(b"other")
+
+    with pytest.raises(ServiceError, match=r"expected model\.onnx with SHA-256 .* no alias was moved"):
+        register(bundle, parent)
+    assert len(client.search_model_versions("name = 'lenet'")) == n_versions
 
 
 def test_a_store_that_keeps_other_bytes_gets_no_version(parent, make_bundle, monkeypatch):
@@ -170,15 +212,9 @@ def test_two_processes_at_once_end_in_one_version(parent, make_bundle, monkeypat
 
 
 def test_a_network_with_two_inputs_is_refused(parent, make_bundle):
-    bundle = make_bundle()
-    facts = dict(reading(bundle).facts)
-    network = onnx.load(bundle / "model/model.onnx")
+    network = onnx.load(make_bundle() / "model/model.onnx")
     network.graph.input.append(network.graph.input[0])
-    certificate = (bundle / "certificate.json").read_bytes()
-    with writing(bundle, "bundle") as draft:
-        draft.write("certificate.json", certificate)
-        onnx.save(network, draft.file("model/model.onnx"))
-        draft.facts |= facts
+    bundle = make_bundle("two inputs", served=network.SerializeToString())
 
     with pytest.raises(ModelError, match="expected a network with one input"):
         register(bundle, parent)
@@ -187,15 +223,16 @@ def test_a_network_with_two_inputs_is_refused(parent, make_bundle):
 def test_registrations_killed_anywhere_end_in_one_version(local_mlflow, make_bundle, tmp_path):
     """After each change that registering makes, a process is killed, and the repetition completes what it left.
 
-    Eleven attempts: killed after the logged model was created, each of its three uploads, its end, its link to the run,
-    the registered model, the version, each of the two aliases; and one that was not killed.
+    Thirteen attempts: killed after the logged model was created, each of its three uploads, its end, its link to the
+    run, the registered model, the version, the alias ``certified``, each of the three steps to ``champion`` (started,
+    the alias, done); and one that was not killed.
     """
     script = [sys.executable, str(HERE / "killed_registrations.py"), str(make_bundle()), str(tmp_path / "named")]
     done = subprocess.run(script, capture_output=True, text=True)
 
     assert (done.returncode, done.stderr) == (0, "")
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert found == 11 * [
+    assert found == 13 * [
         {
             "versions": [1],
             "aliases": ["certified", "champion"],
@@ -206,3 +243,50 @@ def test_registrations_killed_anywhere_end_in_one_version(local_mlflow, make_bun
             "sources": [True],
         }
     ]
+
+
+class Interrupted:
+    """A client between whose looking and setting another process registers, once."""
+
+    def __init__(self, client, before, other):
+        self._client, self._before, self._other = client, before, other
+
+    def __getattr__(self, name):
+        method = getattr(self._client, name)
+
+        def call(*arguments, **named):
+            if self._other and (name, *arguments[:2]) == self._before:
+                other, self._other = self._other, None
+                other()
+            return method(*arguments, **named)
+
+        return call if callable(method) else method
+
+
+@pytest.mark.parametrize("promote", ["cheaper", "certified"])
+@pytest.mark.parametrize("costs", [("10", "5"), ("5", "10")], ids=["the other is cheaper", "the other is dearer"])
+@pytest.mark.parametrize("prior", [True, False], ids=["champion", "no champion"])
+@pytest.mark.parametrize("alias", ["certified", "champion"])
+def test_two_registrations_at_once_end_by_the_rule(parent, make_bundle, monkeypatch, promote, costs, prior, alias):
+    """The other process runs from its start to its end after this one has looked at the alias, before it sets it."""
+    if prior:
+        register(make_bundle("prior", seed=9), parent)
+    mine, others = (make_bundle(cost, seed=int(cost), cost={"name": "bytes", "value": cost}) for cost in costs)
+    answers = []
+
+    def other():
+        with monkeypatch.context() as patch:
+            patch.setattr(registry, "connect", connect)
+            answers.append(register(others, parent, Settings(promote)))
+
+    late = Interrupted(connect(), ("set_registered_model_alias", "lenet", alias), other)
+    monkeypatch.setattr(registry, "connect", lambda: late)
+    result = register(mine, parent, Settings(promote))
+
+    newest = answers[0].version
+    best = newest if promote == "certified" or costs == ("10", "5") else result.version
+    aliases = connect().get_registered_model("lenet").aliases
+    assert {name: str(version) for name, version in aliases.items()} == {"certified": newest, "champion": best}
+    assert result.moved_champion == ("champion" in result.aliases) == (best == result.version)
+    states = [one.tags.get("promotion") for one in connect().search_model_versions("name = 'lenet'")]
+    assert "started" not in states

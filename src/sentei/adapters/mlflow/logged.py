@@ -38,9 +38,11 @@ def log_model(client: "MlflowClient", artifact: Artifact, standing: Standing, ru
     model = _found(client, standing, run) or client.create_logged_model(
         run.info.experiment_id, name="certified", source_run_id=run.info.run_id, tags=standing.tags(), model_type="onnx"
     )
-    if str(model.status) != "READY":
+    ready = str(model.status) == "READY"
+    if not ready:
         _upload(client, artifact, model, run.info.run_id)
-        _verify(artifact, model)
+    verify_model(client, artifact, model.model_id)
+    if not ready:
         client.finalize_logged_model(model.model_id, "READY")
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
     if model.model_id not in linked:
@@ -67,9 +69,15 @@ def _upload(client: "MlflowClient", artifact: Artifact, model: "LoggedModel", ru
         client.log_model_artifacts(model.model_id, folder)
 
 
-def _verify(artifact: Artifact, model: "LoggedModel") -> None:
+def verify_model(client: "MlflowClient", artifact: Artifact, model_id: str) -> None:
+    """Read the network and the certificate of a logged model back and compare them with the bundle's.
+
+    Raises:
+        ServiceError: MLflow keeps other bytes.
+    """
     from mlflow.artifacts import download_artifacts
 
+    model = client.get_logged_model(model_id)
     expected = {MODEL: artifact.files[ONNX], f"bundle/{CERTIFICATE}": artifact.files[CERTIFICATE]}
     for name, sha256 in expected.items():
         with TemporaryDirectory() as folder:
@@ -78,6 +86,15 @@ def _verify(artifact: Artifact, model: "LoggedModel") -> None:
             received = sha256_hex(copy.read_bytes())
         if received != sha256:
             raise ServiceError(
-                f"logged model {model.model_id}: expected {name} with SHA-256 {sha256[:12]}, received {received[:12]} "
-                "from MLflow's artifact store; nothing was registered: check that store, then register again"
+                f"logged model {model_id}: expected {name} with SHA-256 {sha256[:12]}, received {received[:12]} from "
+                f"MLflow's artifact store; {_remedy(str(model.status))}"
             )
+
+
+def _remedy(status: str) -> str:
+    if status != "READY":
+        return "nothing was registered: check that store, then register again"
+    return (
+        "it was altered after it was logged, and no alias was moved: check that store, delete this logged model and "
+        "the version made from it, then register again"
+    )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentei.adapters.mlflow.aliases import SHA256, certified_versions, move_certified, move_champion
 from sentei.adapters.mlflow.connection import asking, connect
-from sentei.adapters.mlflow.logged import ONNX, log_model
-from sentei.adapters.mlflow.promotion import PROMOTE, Standing, promotes
-from sentei.certificate.canonical import parse_canonical
+from sentei.adapters.mlflow.logged import ONNX, log_model, verify_model
+from sentei.adapters.mlflow.promotion import PROMOTE, Standing
+from sentei.certificate.record import Certificate, parse
 from sentei.errors import ArtifactError, CertificateError
 from sentei.steps.layout import CERTIFICATE, Artifact, reading
 
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-CERTIFIED = "certified"
-CHAMPION = "champion"
 _KIND = "bundle"
 _NAME = re.compile(r"[\w. -]{1,200}")
-_SHA256 = "certificate_sha256"
 
 
 @dataclass(frozen=True)
@@ -77,67 +75,86 @@ def register(bundle: Path, parent: str, settings: Settings | None = None) -> Reg
         bundle: A sealed folder of kind ``bundle`` whose certificate was verified: ``certificate.json``,
             ``model/model.onnx`` and whatever else is released. Its manifest's facts are ``name``, ``claim`` (``kind``,
             ``tolerance``, ``delta``), ``n``, ``cost`` (``name``, ``value``), ``certificate_sha256``, ``dense_digest``
-            and ``description`` (markdown).
+            and ``description`` (markdown); what the certificate says as well must be the same there.
         parent: Id of the run that the version comes from.
         settings: How versions are promoted.
 
     Raises:
-        ArtifactError: The bundle is not what its manifest says.
+        ArtifactError: The bundle is not what its manifest says, or its facts contradict its certificate.
         CertificateError: The certificate does not say that the model is certified.
-        ServiceError: MLflow refused or could not be reached; call again to go on where this ended.
+        ServiceError: MLflow refused or could not be reached (call again to go on where this ended), or it keeps other
+            bytes than it was given.
 
     Guarantee:
         However often it is repeated, and wherever it was killed, there is one version for one certificate, whose
-        ``model.onnx`` is byte for byte the certified one; and ``champion`` never moves to anything but such a version.
+        ``model.onnx`` was read back and is byte for byte the certified one; and ``champion`` never moves to anything
+        but such a version. Of several that are registered at once, the one stays that the others do not beat.
     """
     artifact = reading(bundle, _KIND)
     standing = _standing(artifact)
     client = connect()
     with asking(f"register {artifact.facts['name']} from run {parent}"):
         version = _version(client, artifact, standing, client.get_run(parent))
-        _move_certified(client, version)
-        moved, reason = _move_champion(client, version, standing, (settings or Settings()).promote)
+        move_certified(client, version.name)
+        moved, reason = move_champion(client, version, standing, (settings or Settings()).promote)
         current = client.get_model_version(version.name, version.version)
     return Registered(current.name, str(current.version), tuple(sorted(current.aliases)), moved, reason)
 
 
 def _standing(artifact: Artifact) -> Standing:
-    facts, place = artifact.facts, artifact.path
+    record, facts = _record(artifact), artifact.facts
+    claim = {"kind": record.claim.kind, "tolerance": record.claim.tolerance, "delta": record.claim.delta}
+    proven = {"claim": claim, "n": str(record.counts.n_examples), "dense_digest": record.dense.digest}
     try:
-        claim, cost = facts["claim"], facts["cost"]
+        stated_claim = {name: facts["claim"][name] for name in claim}
+        stated = {"claim": stated_claim, "n": str(facts["n"]), "dense_digest": facts["dense_digest"]}
         standing = Standing(
-            str(facts[_SHA256]), claim["kind"], claim["tolerance"], claim["delta"], str(facts["n"]), cost["name"],
-            cost["value"], facts["dense_digest"],
-        )  # fmt: skip
+            certificate_sha256=artifact.files[CERTIFICATE],
+            claim=record.claim.kind,
+            tolerance=record.claim.tolerance,
+            delta=record.claim.delta,
+            n_examples=str(record.counts.n_examples),
+            cost_name=facts["cost"]["name"],
+            cost=facts["cost"]["value"],
+            dense_digest=record.dense.digest,
+        )
         Standing.of(standing.tags())
         usable = _NAME.fullmatch(facts["name"]) and isinstance(facts["description"], str)
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
-            f"{place}: the facts of the bundle's manifest cannot be used ({error!r}); build it again"
+            f"{artifact.path}: the facts of the bundle's manifest cannot be used ({error!r}); build it again"
         ) from error
     if not usable:
-        raise ArtifactError(f"{place}: expected a model's name of letters, digits, ' _.-', received {facts['name']!r}")
-    _check_certificate(artifact, standing.certificate_sha256)
+        raise ArtifactError(
+            f"{artifact.path}: expected a model's name of letters, digits, ' _.-', received {facts['name']!r}"
+        )
+    if stated != proven:
+        raise ArtifactError(
+            f"{artifact.path}: the certificate says {proven}, but the facts of the bundle's manifest say {stated}; "
+            "build it again"
+        )
     return standing
 
 
-def _check_certificate(artifact: Artifact, sha256: str) -> None:
+def _record(artifact: Artifact) -> Certificate:
     path = artifact.file(CERTIFICATE)
     artifact.file(ONNX)
-    if artifact.files[CERTIFICATE] != sha256:
-        raise ArtifactError(
-            f"{path}: the bundle's facts name another certificate ({sha256[:12]}); build the bundle again"
-        )
-    record = parse_canonical(path.read_bytes(), str(path))
-    verdict = record.get("verdict") if isinstance(record, dict) else None
-    if verdict != CERTIFIED:
+    if artifact.files[CERTIFICATE] != artifact.facts.get(SHA256):
+        raise ArtifactError(f"{path}: the bundle's facts name another certificate; build the bundle again")
+    record = parse(path.read_bytes(), str(path))
+    if not isinstance(record, Certificate):
         raise CertificateError(
-            f"{path}: expected the verdict 'certified', received {verdict!r}; nothing was registered"
+            f"{path}: expected the verdict 'certified', received {record.verdict!r}; nothing was registered"
         )
+    if artifact.files[ONNX] != record.variant.served_sha256:
+        raise ArtifactError(
+            f"{artifact.file(ONNX)}: not the network that the certificate names; build the bundle again"
+        )
+    return record
 
 
 def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "ModelVersion":
-    name = artifact.facts["name"]
+    name, mine = artifact.facts["name"], None
     found = _versions(client, name, standing)
     if not found:
         mine = _create_version(client, artifact.facts, standing, run, log_model(client, artifact, standing, run))
@@ -145,17 +162,13 @@ def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run
         if int(found[0].version) != int(mine.version):
             # Another process registered the same certificate at the same moment: the first number counts for both.
             client.delete_model_version(name, mine.version)
+    if mine is None or int(found[0].version) != int(mine.version):
+        verify_model(client, artifact, str(found[0].source).removeprefix("models:/"))
     return found[0]
 
 
 def _versions(client: "MlflowClient", name: str, standing: Standing) -> list["ModelVersion"]:
-    found, token = [], None
-    while True:
-        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
-        found += [one for one in page if one.tags.get(_SHA256) == standing.certificate_sha256]
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda one: int(one.version))
+    return [one for one in certified_versions(client, name) if one.tags[SHA256] == standing.certificate_sha256]
 
 
 def _create_version(
@@ -176,29 +189,3 @@ def _create_version(
         description=facts["description"],
         model_id=model_id,
     )
-
-
-def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
-    version = client.get_registered_model(name).aliases.get(alias)
-    return client.get_model_version(name, version) if version is not None else None
-
-
-def _move_certified(client: "MlflowClient", version: "ModelVersion") -> None:
-    current = _at(client, version.name, CERTIFIED)
-    # A late repetition of an old registration leaves the newer one in its place.
-    if current is None or int(current.version) < int(version.version):
-        client.set_registered_model_alias(version.name, CERTIFIED, version.version)
-
-
-def _move_champion(
-    client: "MlflowClient", version: "ModelVersion", standing: Standing, promote: str
-) -> tuple[bool, str]:
-    champion = _at(client, version.name, CHAMPION)
-    if champion is not None and int(champion.version) == int(version.version):
-        return True, "this version is the champion"
-    if champion is not None and promote == "certified" and int(champion.version) > int(version.version):
-        return False, f"the champion, version {champion.version}, was registered later"
-    moves, reason = promotes(standing, champion.tags if champion else None, promote)
-    if moves:
-        client.set_registered_model_alias(version.name, CHAMPION, version.version)
-    return moves, reason

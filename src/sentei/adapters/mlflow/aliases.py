@@ -1,0 +1,137 @@
+"""The two aliases of a registered model, which end where the rule says however many processes register at once.
+
+MLflow sets an alias whatever stands there, so a process may overwrite what another has set since it looked. Therefore
+each version says by a tag when it sets out for ``champion`` and when it is there; a process that has set the alias
+looks for versions that were on their way at the same time, and goes on until none of them beats the champion.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sentei.adapters.mlflow.promotion import Standing, promotes
+from sentei.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CERTIFIED = "certified"
+CHAMPION = "champion"
+SHA256 = "certificate_sha256"
+PROMOTION = "promotion"
+_STARTED, _DONE = "started", "done"
+_ATTEMPTS = 20
+
+
+def certified_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
+    """Every version that has a certificate, by rising number."""
+    found, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        found += [one for one in page if one.tags.get(SHA256)]
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda one: int(one.version))
+
+
+def move_certified(client: "MlflowClient", name: str) -> None:
+    """Leave ``certified`` at the newest certified version; a late repetition moves it nowhere.
+
+    Raises:
+        ServiceError: Other processes kept moving it.
+    """
+    for _ in range(_ATTEMPTS):
+        current, newest = _at(client, name, CERTIFIED), _newest(client, name)
+        if current is not None and int(current.version) >= int(newest.version):
+            return
+        client.set_registered_model_alias(name, CERTIFIED, newest.version)
+    raise _unstable(name, CERTIFIED)
+
+
+def move_champion(
+    client: "MlflowClient", version: "ModelVersion", standing: Standing, promote: str
+) -> tuple[bool, str]:
+    """Whether ``champion`` stands at this version in the end, and why.
+
+    Args:
+        client: The client.
+        version: The certified version.
+        standing: What it claims and costs, as its certificate says.
+        promote: As for ``promotes``.
+
+    Raises:
+        ServiceError: Other processes kept moving it.
+    """
+    name, mine = version.name, int(version.version)
+    # Asked before the champion is: who was there by now stands behind the alias, or was beaten by what does.
+    settled = {int(one.version) for one in certified_versions(client, name) if one.tags.get(PROMOTION) == _DONE}
+    contenders, reason, state = {mine: standing}, "this version is the champion", version.tags.get(PROMOTION)
+    for _ in range(_ATTEMPTS):
+        champion = _at(client, name, CHAMPION)
+        number, why = _first_to_take(contenders, champion, promote)
+        if number is None:
+            break
+        if number == mine:
+            state, reason = _mark(client, version, _STARTED), why
+        client.set_registered_model_alias(name, CHAMPION, str(number))
+        contenders |= _on_their_way(client, name, settled | {mine})
+    else:
+        raise _unstable(name, CHAMPION)
+    if state == _STARTED:
+        _mark(client, version, _DONE)
+    if champion is not None and int(champion.version) == mine:
+        return True, reason
+    return False, _takes(mine, standing, champion, promote)[1]
+
+
+def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
+    version = client.get_registered_model(name).aliases.get(alias)
+    return client.get_model_version(name, version) if version is not None else None
+
+
+def _newest(client: "MlflowClient", name: str) -> "ModelVersion":
+    # A second version of one certificate is about to be deleted by the process that made it.
+    first: dict[str, ModelVersion] = {}
+    for one in certified_versions(client, name):
+        first.setdefault(one.tags[SHA256], one)
+    return max(first.values(), key=lambda one: int(one.version))
+
+
+def _on_their_way(client: "MlflowClient", name: str, without: set[int]) -> dict[int, Standing]:
+    found = {}
+    for one in certified_versions(client, name):
+        if int(one.version) not in without and one.tags.get(PROMOTION):
+            try:
+                found[int(one.version)] = Standing.of(one.tags)
+            except ValueError:  # nobody can tell any more what it claims, so it is not promoted
+                continue
+    return found
+
+
+def _first_to_take(
+    contenders: Mapping[int, Standing], champion: "ModelVersion | None", promote: str
+) -> tuple[int | None, str]:
+    for number, standing in contenders.items():
+        if champion is None or int(champion.version) != number:
+            takes, why = _takes(number, standing, champion, promote)
+            if takes:
+                return number, why
+    return None, ""
+
+
+def _takes(number: int, standing: Standing, champion: "ModelVersion | None", promote: str) -> tuple[bool, str]:
+    if champion is not None and promote == "certified" and int(champion.version) > number:
+        return False, f"the champion, version {champion.version}, was registered later"
+    return promotes(standing, champion.tags if champion else None, promote)
+
+
+def _mark(client: "MlflowClient", version: "ModelVersion", state: str) -> str:
+    client.set_model_version_tag(version.name, version.version, PROMOTION, state)
+    return state
+
+
+def _unstable(name: str, alias: str) -> ServiceError:
+    return ServiceError(
+        f"registered model {name}: expected the alias {alias} to stay where it was set, but it moved {_ATTEMPTS} times "
+        "while other processes registered; register again when they have ended"
+    )
