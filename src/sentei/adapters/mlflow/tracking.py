@@ -1,8 +1,8 @@
 """The tree of runs: one parent for each pipeline run, one nested run for each variant.
 
 Runs hold no p-value, bound or loss on the calibration split: whoever compares variants by them would spend the evidence
-that the claim rests on. A variant's run says whether it passed, was refused or was not tested. The certificate that comes
-with a registered version names its own numbers; they are about that version, after the choice.
+that the claim rests on. A variant's run says whether it passed, was refused or was not tested. The certificate that
+comes with a registered version names its own numbers; they are about that version, after the choice.
 """
 
 import os
