@@ -7,6 +7,7 @@ from typing import Any
 from sentei.certificate.evidence import Evidence
 from sentei.certificate.record import Certificate
 from sentei.certificate.sentence import sentence
+from sentei.risk.decimals import grouped
 from sentei.steps import layout
 from sentei.steps.candidates import DECIDING
 from sentei.steps.describe import describe
@@ -92,4 +93,4 @@ def _differing(expected: Mapping[str, Any], stated: Mapping[str, Any]) -> list[s
 def _report_line(report: Mapping[str, Any]) -> str:
     n = report["n_examples"]
     variant, dense = (100 * (1 - report[name] / n) for name in ("n_errors", "n_dense_errors"))
-    return f"on {n} test rows, which no claim rests on: {variant:.2f} % right, the dense model {dense:.2f} %"
+    return f"on {grouped(n)} test rows, which no claim rests on: {variant:.2f} % right, the dense model {dense:.2f} %"

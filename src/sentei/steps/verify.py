@@ -8,6 +8,7 @@ from sentei.certificate.recheck import recheck
 from sentei.certificate.record import Certificate, Refusal, Variant, parse
 from sentei.certificate.sentence import sentence
 from sentei.errors import ArtifactError, CertificateError
+from sentei.risk.decimals import grouped
 from sentei.steps import layout
 from sentei.steps.evidence import read_evidence
 from sentei.steps.portrait import untrue
@@ -35,9 +36,9 @@ class Verified:
         return [
             f"verified: {sentence(self.record)}",
             f"  {self.n_files} files are what the manifest says, the model is the certified one",
-            f"  recomputed from {counts.n_examples} calibration rows: the order of {len(self.record.procedure.order)} "
-            f"variants, {len(tests)} tests, the choice, the bound {self.record.upper_bound}"
-            + (f", and {self.n_comparisons} comparison(s)" if self.n_comparisons else ""),
+            f"  recomputed from {grouped(counts.n_examples)} calibration rows: the order of "
+            f"{len(self.record.procedure.order)} variants, {len(tests)} tests, the choice, the bound "
+            f"{self.record.upper_bound}" + (f", and {self.n_comparisons} comparison(s)" if self.n_comparisons else ""),
         ]
 
 
