@@ -45,6 +45,19 @@ class TestParent:
         assert len(runs()) == 2
         assert connect().get_run(first).info.status == "RUNNING"
 
+    def test_a_run_that_failed_is_marked_and_opened_again_by_the_next_start(self):
+        first = open_run()
+        tracking.fail_run("run-1", "lenet")
+        assert connect().get_run(first).info.status == "FAILED"
+        assert open_run() == first
+        assert connect().get_run(first).info.status == "RUNNING"
+
+    def test_a_run_that_was_never_opened_cannot_fail(self):
+        tracking.fail_run("run-1", "never heard of")
+        open_run()
+        tracking.fail_run("run-2", "lenet")
+        assert [run.info.status for run in runs()] == ["RUNNING"]
+
     def test_it_holds_the_settings_and_the_recipe(self):
         run = connect().get_run(open_run())
 
