@@ -1,6 +1,6 @@
 """The image that every component runs in.
 
-The name is a stand-in: ``sentei run``, ``compile`` and ``submit`` put the real, content-addressed one in its place.
+The name is a stand-in: ``sentei run`` and ``sentei compile`` put the one to be used in its place.
 """
 
 IMAGE = "python-sentei:unset"

@@ -33,7 +33,7 @@ class Plan:
     decision: Mapping[str, Any]
 
     def record(self) -> dict[str, Any]:
-        """All of it, as the bundle keeps it."""
+        """All of it, as the parent run in MLflow keeps it."""
         return {
             "name": self.name,
             "examples": self.examples,

@@ -42,7 +42,8 @@ class Artifact:
 
     Attributes:
         path: Where the folder stands.
-        kind: What it holds: ``dense``, ``scores``, ``pruned``, ``variant``, ``evaluation``, ``decision``, ``bundle``.
+        kind: What it holds: ``variant`` (the dense model, too), ``scores``, ``pruned``, ``evaluation``, ``verdict``,
+            ``bundle``; and beside the pipeline ``examples`` and ``checkpoint``.
         status: ``ok``, or ``failed`` when the thing could not be made and the family goes on without it.
         reason: Why it failed; empty when ``ok``.
         facts: Small JSON facts that later steps need without opening a file.
