@@ -7,7 +7,9 @@ from scipy.special import ndtri
 _RELATIVE = 1e-9
 
 
-def last_passing(p_value: Callable[[float], float], delta: float, floor: float, low: float, high: float) -> float:
+def last_passing(
+    p_value: Callable[[float], float], delta: float, floor: float, low: float, high: float, width: float = 0.0
+) -> float:
     """The smallest tolerance that passes, up to one part in 1e9 and never below it.
 
     Args:
@@ -16,6 +18,7 @@ def last_passing(p_value: Callable[[float], float], delta: float, floor: float, 
         floor: Smallest value that ``p_value`` can take; only guides the search.
         low: Smallest tolerance to consider.
         high: A tolerance that is known to pass.
+        width: The search may also end when the answer is known up to this much; needed where it may be 0 or less.
 
     Returns:
         A tolerance whose p-value was computed and found to be at most ``delta`` (or ``high``).
@@ -25,8 +28,10 @@ def last_passing(p_value: Callable[[float], float], delta: float, floor: float, 
     z_goal = _z(delta - floor)
     z_low, z_high = _z(p_value(low) - floor), -8.0
     slow = 0
-    while high - low > _RELATIVE * high:
+    while high - low > max(_RELATIVE * high, width):
         middle = _guess(low, high, z_low - z_goal, z_high - z_goal, slow)
+        if not low < middle < high:
+            break  # there is no number in between
         p = p_value(middle)
         if p <= delta:
             slow = max(slow, 0) + 1
