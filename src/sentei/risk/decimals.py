@@ -1,10 +1,12 @@
 """Decimal texts: numbers that read the same on every machine."""
 
 import re
-from decimal import ROUND_CEILING, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 
 # Six significant digits; rounded up, so that a p-value or bound is never shown smaller than it was computed.
 _SIX_UP = Context(prec=6, rounding=ROUND_CEILING)
+_SIX_DOWN = Context(prec=6, rounding=ROUND_FLOOR)
 _THREE_UP = Context(prec=3, rounding=ROUND_CEILING)
 _TEXT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(E-[1-9][0-9]*)?", re.ASCII)
 
@@ -30,6 +32,16 @@ def fraction_up(numerator: int, denominator: int) -> str:
         ('0.125', '0.666667', '-0.666666')
     """
     return _plain(_SIX_UP.divide(Decimal(numerator), Decimal(denominator)))
+
+
+def fraction_down(value: Fraction) -> str:
+    """The decimal text of a fraction with six significant digits, never above the fraction itself.
+
+    Example:
+        >>> fraction_down(Fraction(1, 8)), fraction_down(Fraction(2, 3)), fraction_down(Fraction(2, 3 * 10**9))
+        ('0.125', '0.666666', '6.66666E-10')
+    """
+    return _plain(_SIX_DOWN.divide(Decimal(value.numerator), Decimal(value.denominator)))
 
 
 def parse_decimal(name: str, text: object) -> Decimal:
