@@ -1,7 +1,7 @@
 """The betting test for losses that may lie anywhere below a limit, such as differences of losses."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Real
 
 import numpy as np
@@ -58,12 +58,10 @@ def betting_p_value(
         >>> betting_p_value(losses, alpha=0.1) < 0.001 < 0.5 < betting_p_value(losses, alpha=0.03)
         True
     """
-    upper, rows, orders = _checked(losses, upper, seed, n_permutations)
-    alpha = _finite("alpha", alpha)
-    if not alpha < upper:
-        raise ValueError(f"alpha must be below upper = {upper}, received {alpha}; no risk can be above it anyway")
-    stakes = [Stakes.on(rows[order], check_probability("delta", delta)) for order in orders]
-    return _p_value(stakes, alpha, upper)
+    rows, upper = check_losses(losses, upper)
+    alpha, delta = check_limit(alpha, upper), check_probability("delta", delta)
+    stakes = [Stakes.on(rows[order], delta) for order in _orders(len(rows), seed, n_permutations)]
+    return one_over_wealth(stakes, alpha, upper)
 
 
 def betting_upper_bound(
@@ -93,16 +91,19 @@ def betting_upper_bound(
         >>> 0.03 < betting_upper_bound(np.tile([0.0, 0.02, 0.04, 0.06], 250), delta=0.05) < 0.05
         True
     """
-    upper, rows, orders = _checked(losses, upper, seed, n_permutations)
+    rows, upper = check_losses(losses, upper)
     delta = check_probability("delta", delta)
-    stakes = [Stakes.on(rows[order], delta) for order in orders]
+    stakes = [Stakes.on(rows[order], delta) for order in _orders(len(rows), seed, n_permutations)]
     low = float(np.min(rows))  # at the smallest loss every bet is lost
     if low >= upper:
         return upper
-    return last_passing(lambda alpha: _p_value(stakes, alpha, upper), delta, 0.0, low, upper, 1e-9 * (upper - low))
+    return last_passing(
+        lambda alpha: one_over_wealth(stakes, alpha, upper), delta, 0.0, low, upper, 1e-9 * (upper - low)
+    )
 
 
-def _p_value(stakes: list[Stakes], alpha: float, upper: float) -> float:
+def one_over_wealth(stakes: Sequence[Stakes], alpha: float, upper: float) -> float:
+    """The p-value for rows that were put in order already: one order, or several of the same rows."""
     ends = [log_wealth(each, alpha, upper) for each in stakes]
     if len(ends) == 1:
         return _one_over(ends[0][0])
@@ -115,7 +116,12 @@ def _one_over(log_wealth: float) -> float:
     return 1.0 if log_wealth <= 0 else min(1.0, max(LEAST, math.exp(-log_wealth) * _ROUND_UP))
 
 
-def _checked(losses: ArrayLike, upper: float, seed: int, n_permutations: int) -> tuple[float, Floats, Iterator[Ints]]:
+def check_losses(losses: ArrayLike, upper: float) -> tuple[Floats, float]:
+    """The losses as doubles and their upper limit, once there is a loss and none of them is above it.
+
+    Raises:
+        ValueError: A loss is NaN, infinite or above ``upper``, or they are no row of numbers.
+    """
     upper = _finite("upper", upper)
     rows = np.asarray(losses)
     if rows.ndim != 1 or rows.size == 0 or rows.dtype.kind not in "fiu":
@@ -129,13 +135,25 @@ def _checked(losses: ArrayLike, upper: float, seed: int, n_permutations: int) ->
         raise ValueError(
             f"losses must be finite and at most upper = {upper}, received {rows[wrong[0]]} in row {wrong[0]}"
         )
-    orders = check_count("n_permutations", n_permutations, 1)
-    return upper, rows, _orders(len(rows), check_count("seed", seed, 0), orders)
+    return rows, upper
+
+
+def check_limit(alpha: float, upper: float) -> float:
+    """The limit as a float, once it is known to be below the largest loss.
+
+    Raises:
+        ValueError: It is not finite, or no risk could be above it.
+    """
+    alpha = _finite("alpha", alpha)
+    if not alpha < upper:
+        raise ValueError(f"alpha must be below upper = {upper}, received {alpha}; no risk can be above it anyway")
+    return alpha
 
 
 def _orders(n: int, seed: int, n_permutations: int) -> Iterator[Ints]:
     """Orders that stay the same in every version of numpy: it promises the raw stream, not ``permutation``."""
-    for index in range(n_permutations):
+    seed = check_count("seed", seed, 0)
+    for index in range(check_count("n_permutations", n_permutations, 1)):
         keys = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))).random_raw(n)
         yield np.argsort(keys, kind="stable")
 

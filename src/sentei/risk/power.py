@@ -1,11 +1,15 @@
-"""How often the paired test passes, for a variant whose true rates are known."""
+"""How often a test passes, for a variant whose true rates are known."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 
 import numpy as np
 from scipy.special import betaincc, ndtr, ndtri
 
+from sentei.risk.arguments import check_count, check_probability
+from sentei.risk.binomial import binomial_p_value
+from sentei.risk.clipped import clipped_drop_p_value
 from sentei.risk.paired import highest_discordance, worst_tail
 from sentei.risk.pmf import Floats, Ints, binomial_pmf
 from sentei.risk.trinomial import UNREFINED
@@ -14,6 +18,57 @@ from sentei.risk.trinomial import UNREFINED
 _EVERY = 24
 # From here on binomial teeth are far below one percent, and normal scores say the same in no time.
 _NORMAL = 300_000
+
+
+def binomial_power(rate: float, n_examples: int, alpha: float, delta: float) -> float:
+    """How often the binomial test passes when rows are wrong at this true rate; exactly.
+
+    Args:
+        rate: True risk, in [0, 1].
+        n_examples: Calibration rows; at least 1.
+        alpha: Largest acceptable risk, in (0, 1).
+        delta: Acceptable chance of a false claim, in (0, 1).
+
+    Raises:
+        ValueError: An argument lies outside its range.
+
+    Example:
+        >>> round(binomial_power(rate=0.005, n_examples=2000, alpha=0.01, delta=0.05), 3)
+        0.792
+    """
+    return _counted_power(binomial_p_value, rate, n_examples, check_probability("alpha", alpha), delta)
+
+
+def clipped_power(harmed: float, n_examples: int, epsilon: float, delta: float) -> float:
+    """How often the clipped test passes when rows are harmed at this true rate; exactly.
+
+    Args:
+        harmed: True rate of harmed rows, in [0, 1].
+        n_examples: Calibration rows; at least 1.
+        epsilon: Largest acceptable drop, in [0, 1].
+        delta: Acceptable chance of a false claim, in (0, 1).
+
+    Raises:
+        ValueError: An argument lies outside its range.
+
+    Example:
+        >>> clipped_power(harmed=0.0, n_examples=298, epsilon=0.01, delta=0.05)
+        0.0
+        >>> clipped_power(harmed=0.0, n_examples=299, epsilon=0.01, delta=0.05)
+        1.0
+    """
+    epsilon = check_probability("epsilon", epsilon, zero=True, one=True)
+    return _counted_power(clipped_drop_p_value, harmed, n_examples, epsilon, delta)
+
+
+def _counted_power(
+    p_value: Callable[[int, int, float], float], rate: float, n: int, limit: float, delta: float
+) -> float:
+    """The chance of so few failures that their p-value, which rises with them, is at most delta."""
+    n, rate = check_count("n_examples", n, 1), check_probability("rate", rate, zero=True, one=True)
+    delta = check_probability("delta", delta)
+    n_passing = bisect_right(range(n + 1), delta, key=lambda k: p_value(k, n, limit))
+    return float(_at_most(np.array(n_passing - 1), np.array(n), rate))
 
 
 def paired_power(harmed: float, helped: float, n_examples: int, epsilon: float, delta: float, gamma: float) -> float:
