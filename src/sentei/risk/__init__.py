@@ -7,6 +7,7 @@ from sentei.risk.bootstrap import betting_power, hoeffding_bentkus_power
 from sentei.risk.claim import Claim
 from sentei.risk.clipped import clipped_drop_p_value, clipped_drop_upper_bound
 from sentei.risk.counts import Counts
+from sentei.risk.eprocess import EProcess
 from sentei.risk.fallback import fallback, run_fallback
 from sentei.risk.order import pareto_order
 from sentei.risk.paired import paired_drop_p_value, paired_drop_upper_bound
@@ -19,6 +20,7 @@ __all__ = [
     "Claim",
     "Counts",
     "Decision",
+    "EProcess",
     "Test",
     "betting_p_value",
     "betting_power",
