@@ -4,6 +4,8 @@ import pytest
 
 from sentei.adapters.s3.bundle import fetch_bundle, upload_bundle
 from sentei.adapters.s3.store import S3
+from sentei.adapters.signing.keys import PrivateKey, make_keys
+from sentei.adapters.signing.signature import sign, verify_signature
 from sentei.certificate.canonical import canonical_json, digest
 from sentei.errors import ArtifactError, ServiceError
 from sentei.steps.layout import FORMAT, read_manifest, reading
@@ -131,3 +133,41 @@ def test_a_folder_that_is_no_longer_what_was_sealed_is_not_uploaded(bucket, raw_
 def test_a_missing_bucket_is_named(bucket, make_bundle):
     with pytest.raises(ServiceError, match="create the bucket"):
         upload_bundle(make_bundle(), "s3://no-such-bucket/releases/")
+
+
+def test_a_signature_travels_with_its_bundle_and_may_come_later(bucket, raw_s3, make_bundle, tmp_path):
+    bundle, keys = make_bundle(), make_keys(tmp_path / "keys")
+    uri = upload_bundle(bundle, f"s3://{bucket}/releases/")
+    fetch_bundle(uri, tmp_path / "early")
+    assert not (tmp_path / "early/model.sig").exists()
+
+    sign(bundle, PrivateKey(keys[0]))
+    before = versions(raw_s3, bucket)
+    for _ in range(2):
+        assert upload_bundle(bundle, f"s3://{bucket}/releases/") == uri
+    added = versions(raw_s3, bucket).items() - before.items()
+    assert [key.rpartition("/")[2] for key, _ in added] == ["model.sig"]
+
+    for folder in ("early", "late"):
+        assert fetch_bundle(uri, tmp_path / folder).digest == reading(bundle).digest
+        assert verify_signature(tmp_path / folder, keys[1])
+    assert not list(tmp_path.glob("*.partial-*"))
+
+
+def test_a_signature_by_a_later_key_takes_the_place_of_the_earlier_one(bucket, make_bundle, tmp_path):
+    bundle, old, new = make_bundle(), make_keys(tmp_path / "old"), make_keys(tmp_path / "new")
+    for private, public in (old, new):
+        sign(bundle, PrivateKey(private))
+        uri = upload_bundle(bundle, f"s3://{bucket}/releases/")
+        verify_signature(fetch_bundle(uri, tmp_path / f"fetched-{public.parent.name}").path, public)
+
+
+def test_a_signed_upload_killed_before_its_manifest_is_no_bundle(bucket, make_bundle, tmp_path):
+    """The signature is written before the manifest, so that whoever finds the bundle finds it signed."""
+    bundle, keys, mortal = make_bundle(), make_keys(tmp_path / "keys"), Mortal.from_env()
+    sign(bundle, PrivateKey(keys[0]))
+    mortal.writes_left = len(reading(bundle).files) + 1
+    with pytest.raises(Killed):
+        upload_bundle(bundle, f"s3://{bucket}/releases/", mortal)
+    with pytest.raises(ArtifactError, match="not finished"):
+        fetch_bundle(f"s3://{bucket}/releases/{reading(bundle).digest}/", tmp_path / "fetched")

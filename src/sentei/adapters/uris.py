@@ -1,6 +1,9 @@
 """Turns the URIs that users write into local paths: ``s3://`` through boto3, ``models:/`` through MLflow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sentei.errors import DataError
 from sentei.steps.examples import cache_folder
@@ -25,3 +28,24 @@ def open_uri(uri: str) -> Path:
 
         return download_model(uri, cache_folder().parent / "models")
     raise DataError(f"{uri}: expected a local path, s3://bucket/key or models:/name@alias; correct the recipe")
+
+
+@contextmanager
+def bundle_at(place: str) -> Iterator[Path]:
+    """The folder of a released bundle; one on S3 is fetched, and the copy goes with the block.
+
+    Args:
+        place: A folder, or ``s3://bucket/prefix/digest``.
+
+    Raises:
+        ArtifactError: There is no finished bundle on S3, or it was altered.
+        ServiceError: S3 did not give it.
+    """
+    if not place.startswith("s3://"):
+        yield Path(place)
+        return
+    from sentei.adapters.s3.bundle import fetch_bundle
+
+    with TemporaryDirectory() as folder:
+        fetch_bundle(place, Path(folder) / "bundle")
+        yield Path(folder) / "bundle"

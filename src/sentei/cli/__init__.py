@@ -17,6 +17,7 @@ class Commands(click.Group):
         "plan": "sentei.cli.plan:plan",
         "compile": "sentei.cli.compile:compile_package",
         "verify": "sentei.cli.verify:verify",
+        "keygen": "sentei.cli.keygen:keygen",
         "data": "sentei.cli.data:data",
         "recipe": "sentei.cli.recipe:recipe",
     }

@@ -13,6 +13,7 @@ from sentei.adapters.mlflow.connection import without_user
 from sentei.cli.typed import program
 from sentei.risk.decimals import grouped
 from sentei.steps import layout
+from sentei.steps.describe import column
 
 COLOURS = {"certified": "green", "refused": "red", "failed": "red", "not tested": "dim"}
 
@@ -37,7 +38,8 @@ def show(result: dict[str, Any]) -> None:
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="every variant", title_justify="left")
     table.add_column("variant")
-    for name in ("sparsity asked", "achieved", "selection accuracy", "bytes", "MACs", "non-zero MACs"):
+    measure = column(rows)
+    for name in ("sparsity asked", "achieved", f"selection {measure}", "bytes", "MACs", "non-zero MACs"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for row in rows:
@@ -46,7 +48,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             row["name"],
             _percent(row["sparsity"]),
             _percent(row["achieved_sparsity"]),
-            _percent(row["accuracy"], 2),
+            _percent(row[measure], 2),
             *(grouped(int(row[name])) if row[name] else "-" for name in ("bytes", "macs", "nonzero_macs")),
             f"[{colour}]{row['verdict']}[/]" + (f": {escape(row['reason'])}" if row["reason"] else ""),
         )

@@ -1,26 +1,29 @@
-"""``sentei verify``: everything that a bundle says, recomputed."""
+"""``sentei verify``: everything that a bundle says, recomputed, and who signed it."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 
 @click.command()
 @click.argument("bundle")
-def verify(bundle: str) -> None:
+@click.option(
+    "--public-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="Demand that exactly this bundle was signed by the private half of this key.",
+)
+def verify(bundle: str, public_key: Path | None) -> None:
     """Check BUNDLE (a folder, or s3://bucket/prefix/digest): every digest, count and p-value again.
 
-    Exit code 0 when all of it holds; otherwise the reason, and the file, and exit code 3 or 6.
+    Exit code 0 when all of it holds; otherwise the reason, and the file, and exit code 3 or 6. Without a public key a
+    signature is not looked at, and whoever could rewrite all of the bundle could have done so consistently.
     """
-    from sentei.adapters.s3.address import is_s3
+    from sentei.adapters.uris import bundle_at
+    from sentei.cli.signed import signature_line
     from sentei.steps.verify import verify as check
 
-    if not is_s3(bundle):
-        click.echo("\n".join(check(Path(bundle)).lines()))
-        return
-    from sentei.adapters.s3.bundle import fetch_bundle
-
-    with TemporaryDirectory() as folder:
-        fetch_bundle(bundle, Path(folder) / "bundle")
-        click.echo("\n".join(check(Path(folder) / "bundle").lines()))
+    with bundle_at(bundle) as folder:
+        lines = check(folder).lines()
+        lines.append(signature_line(folder, public_key))
+    click.echo("\n".join(lines))

@@ -14,6 +14,7 @@ from sentei.recipe.arguments import Arguments
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Probability, Rate, Share, Unit, Weight
 from sentei.recipe.section import Section
+from sentei.recipe.signing import Signing
 from sentei.recipe.sources import Source, wish
 
 Factory = Annotated[str, Field(pattern=f"^{FORM}$")]
@@ -235,6 +236,7 @@ class Recipe(Section):
     procedure: Procedure = Field(default_factory=Procedure)
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)
+    signing: Signing = Field(default_factory=Signing)
 
     @field_validator("train")
     @classmethod

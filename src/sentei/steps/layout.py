@@ -18,6 +18,7 @@ from sentei.certificate.canonical import canonical_json, digest, parse_canonical
 from sentei.errors import ArtifactError, CertificateError
 
 MANIFEST = "manifest.json"
+SIGNATURE = "model.sig"  # may stand beside the manifest of a bundle: it signs the manifest, and so cannot be in it
 ARCHITECTURE = "architecture.json"
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.json"
@@ -137,13 +138,16 @@ def writing(path: str | Path, kind: str, inputs: Mapping[str, str] | None = None
 def reading(path: str | Path, kind: str | None = None) -> Artifact:
     """The artifact at ``path``, after every file was found to be what its manifest says.
 
+    A bundle may hold one file more, its signature, which is not looked at here.
+
     Raises:
         ArtifactError: A file is missing, added or altered (the message names it), or the artifact is of another kind.
     """
     artifact = read_manifest(path)
     if kind is not None and artifact.kind != kind:
         raise ArtifactError(f"{path}: expected a {kind} artifact, received {artifact.kind}; check the step's inputs")
-    present = {name for name in _names(artifact.path) if name != MANIFEST}
+    beside = {MANIFEST, SIGNATURE} if artifact.kind == "bundle" else {MANIFEST}
+    present = set(_names(artifact.path)) - beside
     for name in sorted(present ^ set(artifact.files)):
         state = "is missing" if name in artifact.files else "was added"
         raise ArtifactError(f"{path}/{name}: the file {state} since the manifest was written; make the artifact again")

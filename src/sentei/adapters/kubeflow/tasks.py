@@ -1,12 +1,15 @@
 """What those components do that also speak to MLflow: call the step, record its summary, done."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentei.adapters.mlflow import tracking
-from sentei.adapters.uris import open_uri
+from sentei.adapters.uris import open_ledger, open_uri
 from sentei.steps import layout
 from sentei.steps.frozen import Plan, from_text, to_text
+
+if TYPE_CHECKING:
+    from sentei.recipe.signing import Signing
 
 
 class PlanOutputs(NamedTuple):
@@ -17,6 +20,7 @@ class PlanOutputs(NamedTuple):
     importance: str
     variants: list[str]
     decision: str
+    attacks: str
     parent: str
 
 
@@ -31,14 +35,14 @@ def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
     parts = (frozen.examples, frozen.dense, frozen.importance)
     examples, dense, importance = map(to_text, parts)
     variants, decision = [to_text(variant) for variant in frozen.variants], to_text(frozen.decision)
-    return PlanOutputs(examples, dense, importance, variants, decision, parent)
+    return PlanOutputs(examples, dense, importance, variants, decision, to_text(frozen.decision["attacks"]), parent)
 
 
-def evaluate(examples: str, split: str, parent: str, variant: str, evaluation: str) -> dict[str, str]:
+def evaluate(examples: str, attacks: str, split: str, parent: str, variant: str, evaluation: str) -> dict[str, str]:
     """Run a served variant on a split; show what came out in its nested run."""
     from sentei.steps.evaluate import evaluate as measure
 
-    summary = measure(examples, variant, split, evaluation, open_uri)
+    summary = measure(examples, variant, split, evaluation, open_uri, attacks)
     if summary["name"]:  # after a refusal nothing was chosen, and so there is no run to show it in
         tracking.record_variant(parent, summary)
     return {key: summary[key] for key in ("name", "status", "digest")}
@@ -59,7 +63,8 @@ def calibrate(
     from sentei.steps.calibrate import calibrate as decide
 
     started = tracking.started_at(parent)
-    decided = decide(decision, examples, dense, reference, variants, evaluations, verdict, chosen, started, open_uri)
+    folders = (dense, reference, variants, evaluations, verdict, chosen)
+    decided = decide(decision, examples, *folders, started, open_uri, open_ledger)
     tracking.record_verdicts(parent, decided.verdicts)
     return {"verdict": decided.verdict, "reason": decided.reason, "digest": decided.digest}
 
@@ -67,12 +72,13 @@ def calibrate(
 def register(
     recipe: str, decision: str, parent: str, verdict: str, chosen: str, test: str, dense_test: str, bundle: str
 ) -> dict[str, str]:
-    """Assemble and verify the bundle, release it, enter it in the registry; a refusal leaves both alone."""
+    """Assemble, verify and sign the bundle, release it, enter it in the registry; a refusal leaves both alone."""
+    from sentei.recipe import parse_recipe
     from sentei.steps.assemble import assemble
 
     summary = assemble(recipe, decision, verdict, chosen, test, dense_test, bundle)
     if summary["status"] == "ok":
-        summary |= _release(Path(bundle), parent, from_text(decision))
+        summary |= _release(Path(bundle), parent, from_text(decision), parse_recipe(recipe).signing)
     tags = {
         "sentei.verdict": "certified" if summary["status"] == "ok" else "refused",
         "sentei.reason": layout.read_manifest(verdict).facts["told"],
@@ -83,13 +89,15 @@ def register(
     return {key: str(value) for key, value in summary.items()}
 
 
-def _release(bundle: Path, parent: str, decision: dict[str, Any]) -> dict[str, Any]:
+def _release(bundle: Path, parent: str, decision: dict[str, Any], signing: "Signing") -> dict[str, Any]:
     from sentei.adapters.mlflow import registry
     from sentei.adapters.release import release
+    from sentei.adapters.signing.wish import sign_as_wished
 
+    signed_by = sign_as_wished(bundle, required=signing.required, public_key=signing.public_key)
     released = release(bundle, decision["release"])
     entry = registry.register(bundle, parent, registry.Settings(promote=decision["promote"]))
-    return {"released": released, **entry.facts()}
+    return {"released": released, "signed_by": signed_by, **entry.facts()}
 
 
 def _note(verdict: Path, bundle: Path) -> str:
