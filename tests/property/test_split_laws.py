@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentei.data import SPLITS, Table, split
+from sentei.data import SPLITS, Table, join, split
 from sentei.errors import DataError
 
 sizes = st.fixed_dictionaries({name: st.integers(1, 5) for name in SPLITS[1:]})
@@ -90,3 +90,29 @@ def test_another_seed_draws_other_rows(table, asked):
     """Two of 2**64 seeds agree on 60 rows with a chance below 1e-60; eight seeds must all differ."""
     drawn = {split(table, {**asked, "train": "rest"}, seed).rows["train"].tobytes() for seed in range(8)}
     assert len(drawn) == 8
+
+
+@settings(deadline=None)
+@given(tables(most_repeats=0), tables(most_repeats=15), sizes, seeds)
+def test_a_claims_rows_come_from_the_unlabelled_ones_and_no_others_do(table, bare, asked, seed):
+    """The unlabelled rows are made new by their last byte, which no labelled row has."""
+    fresh = bare.inputs.copy()
+    fresh[:, 2] += 100
+    both = join(table, Table.of(fresh, None, "bare"))
+    splits = split(both, {**asked, "train": "rest"}, seed, "drop")
+    for name in SPLITS:
+        part = splits.take(both, name)
+        assert part.labelled == (name not in ("selection", "calibration"))
+        assert (part.labels == -1).all() or part.labelled
+    assert {name: len(splits.rows[name]) for name in asked} == asked
+    held = [contents(both, splits.rows[name]) for name in SPLITS]
+    assert len(set.union(*held)) == sum(map(len, held))
+
+
+@settings(deadline=None)
+@given(tables(most_repeats=0), sizes, seeds)
+def test_a_table_without_any_label_is_dealt_like_one_with_labels(table, asked, seed):
+    bare = Table.of(table.inputs, None, "bare", class_names=table.class_names, is_test=table.is_test)
+    one, two = (split(some, {**asked, "train": "rest"}, seed) for some in (table, bare))
+    for name in SPLITS:
+        assert one.rows[name].tolist() == two.rows[name].tolist()

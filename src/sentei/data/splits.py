@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentei.data.digests import content_digests
+from sentei.data.labels import bare_rows
 from sentei.data.sizes import check_sizes
 from sentei.data.table import Examples, Rows, Table
 from sentei.errors import DataError
@@ -15,6 +16,8 @@ from sentei.errors import DataError
 SPLITS = ("train", "scoring", "selection", "calibration", "test")
 # The claim's splits come first, so that train is what gives way.
 FILL_ORDER = ("test", "calibration", "selection", "scoring", "train")
+# The splits that a claim rests on: in a table with both kinds of rows, they are drawn from those without labels.
+OF_THE_CLAIM = frozenset({"calibration", "selection"})
 N_PAIRS_SHOWN = 5
 
 
@@ -54,7 +57,8 @@ def split(
     """Five disjoint splits, drawn by the seed alone.
 
     Args:
-        table: The rows to deal out. Rows of its own test part go to ``test`` or nowhere.
+        table: The rows to deal out. Rows of its own test part go to ``test`` or nowhere. If some of its rows have
+            labels and some have none, selection and calibration are drawn from those without, and no other split is.
         sizes: Rows of each of the five splits, at least 1. ``train`` may be ``"rest"``; ``test`` may be ``"own"``, the
             whole own test part. A number for ``test`` is drawn from the own test part if there is one.
         seed: Not negative.
@@ -98,8 +102,9 @@ def _content_numbers(table: Table) -> npt.NDArray[np.int64]:
 
 
 def _deal(table: Table, asked: Mapping[str, int | None], order: Rows, contents: npt.NDArray[np.int64]) -> Splits:
-    own, pool = order[table.is_test[order]], order[~table.is_test[order]]
-    if asked["test"] is None and not len(own):
+    pools = _pools(table, order)
+    places = _places(pools)
+    if asked["test"] is None and not len(pools["own"]):
         raise DataError(
             f'{table.name}: test: "own" was asked for, but the data set has no test part; give a number of rows'
         )
@@ -107,13 +112,27 @@ def _deal(table: Table, asked: Mapping[str, int | None], order: Rows, contents: 
     rows: dict[str, Rows] = {}
     dropped: dict[str, int] = {}
     for name in FILL_ORDER:
-        source = own if name == "test" and len(own) else pool
-        taken, left, dropped[name] = _draw(source, asked[name], held[contents[source]], f"{table.name}: {name}")
+        place = places[name]
+        source, where = pools[place], f"{table.name}: {name}"
+        taken, pools[place], dropped[name] = _draw(source, asked[name], held[contents[source]], where)
         held[contents[taken]] = True
         rows[name] = taken
-        if source is pool:
-            pool = left
     return Splits({name: rows[name] for name in SPLITS}, {name: dropped[name] for name in SPLITS})
+
+
+def _pools(table: Table, order: Rows) -> dict[str, Rows]:
+    """The rows in the order drawn: the own test part, rows without labels that stand beside labelled ones, the rest."""
+    bare = bare_rows(table.labels)
+    apart = bare if not bare.all() else np.zeros(len(table), np.bool_)
+    masks = {"own": table.is_test & ~apart, "bare": apart, "rest": ~table.is_test & ~apart}
+    return {name: order[mask[order]] for name, mask in masks.items()}
+
+
+def _places(pools: Mapping[str, Rows]) -> dict[str, str]:
+    """From which pool each split is drawn."""
+    test = {"test": "own"} if len(pools["own"]) else {}
+    claim = dict.fromkeys(OF_THE_CLAIM, "bare") if len(pools["bare"]) else {}
+    return dict.fromkeys(FILL_ORDER, "rest") | test | claim
 
 
 def _draw(source: Rows, size: int | None, known: npt.NDArray[np.bool_], where: str) -> tuple[Rows, Rows, int]:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sentei.data.labels import Labels, as_labels, bare_rows, check_classes, count_classes, no_labels
 from sentei.errors import DataError
 
 Inputs = npt.NDArray[np.uint8 | np.float32]
-Labels = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A labelled data set in memory, checked when it is made.
+    """A data set in memory, checked when it is made.
 
     Attributes:
         inputs: Rows of shape (n, d) or (n, c, h, w); uint8, or float32 without NaN and infinity.
-        labels: Class of each row, shape (n,), in [0, n_classes).
-        n_classes: Number of classes; at least 2.
+        labels: Class of each row, shape (n,), in [0, n_classes); -1 where a row has none.
+        n_classes: Number of classes; at least 2, or 0 where no row has a label and nothing else says it.
         class_names: One name per class, for people.
         is_test: True for rows of the data set's own test part, shape (n,); all False if it has none.
         name: What the data set is called in messages and reports.
@@ -47,7 +47,7 @@ class Table:
         n_rows = len(self.inputs)
         _check_column(self.labels, np.dtype(np.int64), n_rows, f"{self.name}: labels")
         _check_column(self.is_test, np.dtype(np.bool_), n_rows, f"{self.name}: is_test")
-        _check_classes(self.labels, self.n_classes, self.class_names, self.name)
+        check_classes(self.labels, self.n_classes, self.class_names, self.name)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -57,24 +57,31 @@ class Table:
         """Shape of one row's input: (d,) or (c, h, w)."""
         return self.inputs.shape[1:]
 
+    @property
+    def labelled(self) -> bool:
+        """Whether every row has a label."""
+        return not bare_rows(self.labels).any()
+
     @classmethod
     def of(
         cls,
         inputs: Inputs,
-        labels: npt.NDArray[np.integer],
+        labels: npt.NDArray[np.integer] | None,
         name: str,
         *,
         class_names: Sequence[str] | None = None,
         is_test: npt.NDArray[np.bool_] | None = None,
+        n_classes: int | None = None,
     ) -> "Table":
         """The table of some arrays, with what they leave unsaid filled in.
 
         Args:
             inputs: Rows of shape (n, d) or (n, c, h, w); uint8 or float32.
-            labels: Class of each row, shape (n,); any integer type.
+            labels: Class of each row, shape (n,); any integer type; None when no row has one.
             name: What the data set is called.
-            class_names: One name per class; the numbers from 0 to the largest label when absent.
+            class_names: One name per class; numbers from 0 when absent.
             is_test: True for rows of the data set's own test part; when absent there is none.
+            n_classes: When absent, as many as there are names, or as the largest label says.
 
         Raises:
             DataError: As for the class itself.
@@ -83,15 +90,12 @@ class Table:
             >>> Table.of(np.zeros((3, 2), np.float32), np.array([0, 1, 1], np.uint8), "toy").class_names
             ('0', '1')
         """
-        if labels.dtype.kind not in "iu":
-            raise DataError(
-                f"{name}: labels: expected whole numbers, received {labels.dtype}; store the classes as integers"
-            )
-        names = class_names
-        if names is None:
-            names = [str(index) for index in range(max(2, int(labels.max(initial=0)) + 1))]
+        found = no_labels(len(inputs)) if labels is None else as_labels(labels, name)
+        counted = len(class_names) if class_names is not None else count_classes(found)
+        total = counted if n_classes is None else n_classes
+        names = [str(index) for index in range(total)] if class_names is None else class_names
         test = np.zeros(len(inputs), np.bool_) if is_test is None else is_test
-        return cls(inputs, labels.astype(np.int64), len(names), tuple(names), test, name)
+        return cls(inputs, found, total, tuple(names), test, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +104,7 @@ class Examples:
 
     Attributes:
         inputs: Shape (n, d) or (n, c, h, w); uint8 or float32.
-        labels: Shape (n,).
+        labels: Shape (n,); -1 where a row has none.
         rows: Where each row stands in its table, shape (n,).
 
     Raises:
@@ -120,6 +124,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every row has a label."""
+        return not bare_rows(self.labels).any()
 
 
 def _check_inputs(inputs: Inputs, name: str) -> None:
@@ -144,18 +153,4 @@ def _check_column(values: npt.NDArray[np.generic], dtype: np.dtype[np.generic], 
         raise DataError(
             f"{where}: expected {dtype} of shape ({n_rows},), one per input; received {values.dtype} of shape "
             f"{values.shape}; make one entry for every row"
-        )
-
-
-def _check_classes(labels: Labels, n_classes: int, class_names: tuple[str, ...], name: str) -> None:
-    if n_classes < 2 or len(class_names) != n_classes:
-        raise DataError(
-            f"{name}: expected at least 2 classes and a name for each, received n_classes {n_classes} and "
-            f"{len(class_names)} names; make the two agree"
-        )
-    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
-    if len(outside):
-        raise DataError(
-            f"{name}: labels: expected classes from 0 to {n_classes - 1}, received {labels[outside[0]]} in row "
-            f"{outside[0]} and {len(outside)} such rows in all; number the classes from 0"
         )

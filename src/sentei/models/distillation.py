@@ -19,7 +19,7 @@ def distillation_loss(
         student: Logits ``(n, n_classes)``.
         labels: ``(n,)`` int64.
         teacher: Logits ``(n, n_classes)`` without gradient; ``None`` only with weight 0.
-        weight: ``a`` in [0, 1]; 0 is plain cross-entropy, 1 needs no labels.
+        weight: ``a`` in [0, 1]; 0 is plain cross-entropy, 1 never looks at the labels.
         temperature: ``T`` > 0; larger listens to the small probabilities.
         label_smoothing: Of the first term, in [0, 1).
 
@@ -38,5 +38,7 @@ def distillation_loss(
         reduction="batchmean",
         log_target=True,
     )
+    if weight == 1:
+        return temperature**2 * soft
     hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
     return (1 - weight) * hard + weight * temperature**2 * soft

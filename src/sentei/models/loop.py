@@ -43,11 +43,7 @@ class Loop:
         masks: Mapping[str, torch.Tensor],
         teacher: nn.Module | None,
     ) -> None:
-        if settings.augment != "none" and examples.inputs.ndim != 4:
-            raise ModelError(
-                f"augment {settings.augment!r} takes images, received rows of shape {examples.inputs.shape[1:]}; "
-                "set augment to 'none'"
-            )
+        _refuse_misfit(examples, settings)
         self.settings, self.seed, self.ranks = settings, seed, ranks
         layout = layout_of(model, examples.inputs.ndim)
         self.model = model.to(device=ranks.device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub forgets this pair
@@ -138,3 +134,17 @@ class Loop:
         error, held_out_loss = verdict.tolist()
         self.records.append(EpochRecord(epoch, loss, rate, held_out_loss, error))
         self.best.see(epoch, self.records[-1].verdict, self.model)
+
+
+def _refuse_misfit(examples: Examples, settings: TrainSettings) -> None:
+    """Nothing, if these rows can be learned in this way."""
+    if settings.augment != "none" and examples.inputs.ndim != 4:
+        raise ModelError(
+            f"augment {settings.augment!r} takes images, received rows of shape {examples.inputs.shape[1:]}; "
+            "set augment to 'none'"
+        )
+    if not examples.labelled and (settings.distil < 1 or settings.holdout):
+        raise ModelError(
+            "of rows without labels only a teacher's opinion can be learned: expected distil 1 and holdout 0, received "
+            f"distil {settings.distil} and holdout {settings.holdout}; change these settings, or bring labels"
+        )

@@ -8,65 +8,19 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from sentei.factories import FORM
 from sentei.recipe.architectures import ArchitectureName, check_kwargs
 from sentei.recipe.arguments import Arguments
+from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Probability, Rate, Share, Unit, Weight
 from sentei.recipe.section import Section
 from sentei.recipe.signing import Signing
-from sentei.recipe.sources import Source, wish
 
-Factory = Annotated[str, Field(pattern=f"^{FORM}$")]
 _REGISTERED = r"^[\w. -]{0,200}$"
 _S3_SEGMENT = r"/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
 _PLACE = (
     rf"^(?:(?!.*://)[^\x00-\x1f\x7f]+|s3://[a-z0-9](?![^/]*\.\.)[a-z0-9.-]{{1,61}}[a-z0-9](?:/|(?:{_S3_SEGMENT})+/?))$"
 )
-
-
-class Splits(Section):
-    """How many rows each split receives; the five never share a row."""
-
-    train: Count | Literal["rest"] = Field("rest", description="rows to train on; 'rest' takes what the others leave")
-    scoring: Count = Field(description="rows for importance scores and BatchNorm re-estimation")
-    selection: Count = Field(description="rows that order the variants")
-    calibration: Count = Field(description="rows that carry the claim, and nothing else")
-    test: Count | Literal["own"] = Field(
-        "own", description="rows of the final report; 'own' is the data set's test part"
-    )
-
-
-class Data(Section):
-    """Where the examples come from."""
-
-    source: Source = Field(description="kind of data set")
-    path: str | None = Field(None, description="folder or file of an idx, images or npz source; may be s3://bucket/key")
-    size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="[height, width] of images"
-    )
-    channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour images")
-    factory: Factory | None = Field(
-        None, description="my_package.data:rows, from a module that SENTEI_FACTORIES allows"
-    )
-    kwargs: Arguments = Field(default_factory=dict, description="arguments of the factory")
-    limit: Count | None = Field(None, description="use only the first rows of each part")
-    duplicates: Literal["refuse", "drop"] = Field(
-        "refuse", description="exact duplicates across splits: an error, or dropped"
-    )
-    splits: Splits
-
-    @field_validator("path", "size", "channels", "factory", "kwargs")
-    @classmethod
-    def _as_its_source_wishes(cls, value: Any, info: ValidationInfo) -> Any:
-        source = info.data.get("source")
-        wished = wish(source, str(info.field_name), given=value not in (None, {})) if source else ""
-        if wished:
-            facts = {"wished": wished, "source": source}
-            raise PydanticCustomError("source", "expected {wished}, because source is '{source}'", facts)
-        return value
-
-    model_config = ConfigDict(validate_default=True)
 
 
 class Model(Section):

@@ -9,9 +9,9 @@ KEYS: Mapping[str, Mapping[str, bool]] = {
     "fashion-mnist": {},
     "digits": {},
     "idx": {"path": True},
-    "images": {"path": True, "size": True, "channels": False},
-    "npz": {"path": True},
-    "factory": {"factory": True, "kwargs": False},
+    "images": {"path": True, "size": True, "channels": False, "n_classes": False},
+    "npz": {"path": True, "n_classes": False},
+    "factory": {"factory": True, "kwargs": False, "n_classes": False},
 }
 """The keys of each source beside ``limit``, and whether it needs them."""
 _FORMS = {"path": "a path", "size": "[height, width]", "factory": "'package.module:function'"}

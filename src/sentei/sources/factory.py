@@ -8,12 +8,14 @@ from sentei.errors import DataError
 from sentei.factories import find_factory, told_as
 
 
-def read_factory(factory: str | None, kwargs: Mapping[str, Any]) -> Table:
+def read_factory(factory: str | None, kwargs: Mapping[str, Any], n_classes: int | None = None) -> Table:
     """The table that a function of the user's returns.
 
     Args:
         factory: "package.module:function", from a module that SENTEI_FACTORIES allows.
-        kwargs: Passed to the function, which returns a ``Table`` or a pair (inputs, labels) of arrays.
+        kwargs: Passed to the function, which returns a ``Table`` or a pair (inputs, labels) of arrays; labels may be
+            None.
+        n_classes: Number of classes, where labels do not tell it; a ``Table`` tells it itself.
 
     Raises:
         DataError: The function is not allowed, cannot be imported, fails, or returns something else.
@@ -23,8 +25,9 @@ def read_factory(factory: str | None, kwargs: Mapping[str, Any]) -> Table:
         made = function(**kwargs)
     if isinstance(made, Table):
         return made
-    if isinstance(made, tuple) and len(made) == 2 and all(hasattr(part, "dtype") for part in made):
-        return Table.of(made[0], made[1], str(factory))
+    pair: Any = made if isinstance(made, tuple) and len(made) == 2 else (None, None)
+    if hasattr(pair[0], "dtype") and (pair[1] is None or hasattr(pair[1], "dtype")):
+        return Table.of(pair[0], pair[1], str(factory), n_classes=n_classes)
     raise DataError(
         f"{factory}: expected a Table or arrays (inputs, labels), the factory returned {type(made).__name__}"
     )

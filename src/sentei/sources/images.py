@@ -1,14 +1,14 @@
-"""Folders of images, one folder per class."""
+"""Folders of images: one folder per class, or images that have none."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sentei.data import Table
+from sentei.data import UNLABELLED, Table
 from sentei.errors import DataError
 
 MODES = {1: "L", 3: "RGB"}
@@ -18,16 +18,20 @@ WIDE_MODES = ("I", "F")
 Found = list[tuple[Path, int]]
 
 
-def read_images(folder: Path, size: Sequence[int] | None, channels: int, limit: int | None = None) -> Table:
-    """The table of a folder with one folder of images per class.
+def read_images(
+    folder: Path, size: Sequence[int] | None, channels: int, limit: int | None = None, n_classes: int | None = None
+) -> Table:
+    """The table of a folder with one folder of images per class, or with images that have no label.
 
     Args:
         folder: Holds the class folders, or ``train`` and perhaps ``test`` with class folders in each. Every file in
-            them that is not hidden must be an image; folders inside a class folder belong to the class.
+            them that is not hidden must be an image; folders inside a class folder belong to the class. A folder
+            without folders holds images that have no label.
         size: [height, width] in pixels; images of another size are resized (bilinear, antialiased) without regard
             to proportions.
         channels: 1 for grey, 3 for red, green, blue.
         limit: Read only the first images of each part.
+        n_classes: Number of classes, where there are no class folders to count.
 
     Returns:
         Rows (n, channels, height, width), uint8, the training part before the test part. Within a part the first image
@@ -41,13 +45,14 @@ def read_images(folder: Path, size: Sequence[int] | None, channels: int, limit: 
     if channels not in MODES:
         raise DataError(f"images: channels: expected 1 (grey) or 3 (colour), received {channels!r}")
     parts = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
-    classes = _folders(parts[0])
+    classes = _classes(parts[0])
     found = [_files(part, classes)[:limit] for part in parts if part.is_dir()]
     inputs = np.empty((sum(map(len, found)), channels, height, width), np.uint8)
     for row, (path, _) in enumerate(file for part in found for file in part):
         inputs[row] = _pixels(path, height, width, channels)
     labels = np.array([label for part in found for _, label in part])
-    return Table.of(inputs, labels, folder.name, class_names=classes, is_test=np.arange(len(labels)) >= len(found[0]))
+    is_test = np.arange(len(labels)) >= len(found[0])
+    return Table.of(inputs, labels, folder.name, class_names=classes or None, is_test=is_test, n_classes=n_classes)
 
 
 def _size(size: Any) -> tuple[int, int]:
@@ -56,19 +61,34 @@ def _size(size: Any) -> tuple[int, int]:
     raise DataError(f"images: size: expected [height, width] in pixels, received {size!r}")
 
 
-def _folders(part: Path) -> list[str]:
-    names = sorted(path.name for path in part.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(names) < 2:
-        raise DataError(f"{part}: expected a folder for each of at least 2 classes, received {names}; check the path")
+def _classes(part: Path) -> list[str]:
+    """Names of the class folders; none where the images have no labels."""
+    names = _folders(part)
+    if len(names) < 2 and (names or not _seen(part.iterdir())):
+        raise DataError(
+            f"{part}: expected images without labels, or a folder for each of at least 2 classes, received {names}; "
+            "check the path"
+        )
     return names
+
+
+def _folders(part: Path) -> list[str]:
+    return sorted(path.name for path in part.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _seen(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
 
 
 def _files(part: Path, classes: list[str]) -> Found:
     for unknown in sorted(set(_folders(part)) - set(classes)):
-        raise DataError(f"{part / unknown}: the training part has no class of this name; it has {', '.join(classes)}")
+        has = f"it has {', '.join(classes)}" if classes else "its images have no labels"
+        raise DataError(f"{part / unknown}: the training part has no class of this name; {has}")
+    if not classes:
+        return [(path, UNLABELLED) for path in _seen(part.iterdir())]
     ranked = []
     for label, name in enumerate(classes):
-        files = sorted(path for path in (part / name).rglob("*") if path.is_file() and not path.name.startswith("."))
+        files = _seen((part / name).rglob("*"))
         ranked += [(rank, label, path) for rank, path in enumerate(files)]
         if not files:
             raise DataError(f"{part / name}: expected images, found none; add some or remove the class")

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from sentei.data import Table
+from sentei.data.labels import bare_rows
 from sentei.errors import DataError
 from sentei.recipe.sources import KEYS
 
 # A recipe's data section also says how to split; it may be passed whole.
-FOR_THE_SPLIT = frozenset({"splits", "duplicates"})
+FOR_THE_SPLIT = frozenset({"splits", "duplicates", "unlabelled"})
 S3 = "s3://"
 
 OpenUri = Callable[[str], Path]
@@ -23,10 +24,10 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
     Args:
         spec: ``source`` (fashion-mnist, digits, idx, images, npz or factory) and what that source needs: ``path`` or
             ``uri`` (idx, images, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images), ``factory`` as
-            "package.module:function" and ``kwargs`` (factory). ``limit`` keeps at most so many rows of each part, own
-            test part or not: the first ones, in the order in which the source holds them, which depends on no seed.
-            ``splits`` and ``duplicates`` are passed over; entries that are None or empty count as absent. Fashion-MNIST
-            is fetched if this machine does not have it.
+            "package.module:function" and ``kwargs`` (factory); ``n_classes`` where no label tells it (images, npz,
+            factory). ``limit`` keeps at most so many rows of each part, own test part or not: the first ones, in the
+            order in which the source holds them, which depends on no seed. What says how to split is passed over;
+            entries that are None or empty count as absent. Fashion-MNIST is fetched if this machine does not have it.
         data_dir: Where data sets are kept; SENTEI_DATA_DIR or the user's cache when absent.
         open_uri: Brings an ``s3://`` address to this machine and returns the local path.
 
@@ -45,7 +46,7 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
     for key in sorted(given.keys() - known - FOR_THE_SPLIT):
         takes = ", ".join(sorted(known)) or "nothing more"
         raise DataError(f"data: the source {source} does not take {key!r}; it takes {takes}")
-    return _first_rows(_read(source, given, limit, data_dir, open_uri), limit)
+    return _first_rows(_of_one_kind(_read(source, given, limit, data_dir, open_uri)), limit)
 
 
 def _read(
@@ -64,7 +65,7 @@ def _read(
     if source == "factory":
         from sentei.sources.factory import read_factory
 
-        return read_factory(given.get("factory"), given.get("kwargs", {}))
+        return read_factory(given.get("factory"), given.get("kwargs", {}), given.get("n_classes"))
     return _read_path(source, _local_path(source, given, open_uri), given, limit)
 
 
@@ -76,10 +77,10 @@ def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | N
     if source == "npz":
         from sentei.sources.npz import read_npz
 
-        return read_npz(path)
+        return read_npz(path, given.get("n_classes"))
     from sentei.sources.images import read_images
 
-    return read_images(path, given.get("size"), given.get("channels", 3), limit)
+    return read_images(path, given.get("size"), given.get("channels", 3), limit, given.get("n_classes"))
 
 
 def _local_path(source: str, given: Mapping[str, Any], open_uri: OpenUri | None) -> Path:
@@ -105,6 +106,17 @@ def _limit(limit: Any) -> int | None:
     if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
         return limit
     raise DataError(f"data: limit: expected a whole number of at least 1, received {limit!r}")
+
+
+def _of_one_kind(table: Table) -> Table:
+    """The table itself, if all of its rows have labels or none has; a stray -1 shall not move a row's split."""
+    bare = np.flatnonzero(bare_rows(table.labels))
+    if 0 < len(bare) < len(table):
+        raise DataError(
+            f"{table.name}: labels: expected one for every row or for none, received -1 in {len(bare)} of {len(table)} "
+            f"rows, first in row {bare[0]}; label these rows, or bring them as a source of their own in data.unlabelled"
+        )
+    return table
 
 
 def _first_rows(table: Table, limit: int | None) -> Table:

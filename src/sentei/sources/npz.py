@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentei.data import Table
+from sentei.data.labels import no_labels
 from sentei.errors import DataError
 
 INPUTS = ("inputs", "x", "images", "x_train")
@@ -19,16 +20,18 @@ TEST_LABELS = ("y_test", "labels_test")
 CLASS_NAMES = "class_names"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Part = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
-def read_npz(path: Path) -> Table:
+def read_npz(path: Path, n_classes: int | None = None) -> Table:
     """The table of a ``.npz`` archive.
 
     Args:
         path: Holds ``inputs``, ``x``, ``images`` or ``x_train``, and ``labels``, ``y`` or ``y_train``; may hold a test
             part as ``x_test`` and ``y_test`` (or ``inputs_test``, ``images_test``, ``labels_test``) and
             ``class_names``. Inputs are uint8 or floats of shape (n, d), (n, c, h, w), or (n, h, w), which becomes
-            (n, 1, h, w); floats of another precision become float32.
+            (n, 1, h, w); floats of another precision become float32. Without any array of labels, no row has one.
+        n_classes: Number of classes, where neither labels nor names tell it.
 
     Returns:
         The rows of the main part before those of the test part, each in the order of the archive.
@@ -37,24 +40,31 @@ def read_npz(path: Path) -> Table:
         DataError: The archive is damaged, holds pickled objects, or lacks an array.
     """
     arrays = _arrays(path)
-    inputs, labels = [_inputs(_one(arrays, INPUTS, path), path)], [_one(arrays, LABELS, path)]
+    parts = [_part(arrays, INPUTS, LABELS, path)]
     if arrays.keys() & {*TEST_INPUTS, *TEST_LABELS}:
-        inputs.append(_inputs(_one(arrays, TEST_INPUTS, path), path))
-        labels.append(_one(arrays, TEST_LABELS, path))
-    for some, others in zip(inputs, labels, strict=True):
-        if (
-            others.shape != some.shape[:1]
-            or some.ndim < 2
-            or some.shape[1:] != inputs[0].shape[1:]
-            or some.dtype != inputs[0].dtype
-        ):
-            raise DataError(
-                f"{path}: expected labels (n,) beside inputs (n, ...), and the same rows in both parts; received "
-                f"inputs {some.dtype} {some.shape} and labels {others.shape}"
-            )
+        parts.append(_part(arrays, TEST_INPUTS, TEST_LABELS, path))
+    for inputs, labels in parts:
+        _check_part(inputs, labels, parts[0][0], path)
+    inputs, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     names = [str(name) for name in arrays[CLASS_NAMES]] if CLASS_NAMES in arrays else None
-    is_test = np.arange(sum(map(len, labels))) >= len(labels[0])
-    return Table.of(np.concatenate(inputs), np.concatenate(labels), path.name, class_names=names, is_test=is_test)
+    is_test = np.arange(len(labels)) >= len(parts[0][1])
+    return Table.of(inputs, labels, path.name, class_names=names, is_test=is_test, n_classes=n_classes)
+
+
+def _part(arrays: Arrays, inputs: tuple[str, ...], labels: tuple[str, ...], path: Path) -> Part:
+    found = _inputs(_one(arrays, inputs, path), path)
+    if arrays.keys() & {*LABELS, *TEST_LABELS}:
+        return found, _one(arrays, labels, path)
+    return found, no_labels(found.shape[0] if found.ndim else 0)
+
+
+def _check_part(inputs: npt.NDArray[Any], labels: npt.NDArray[Any], first: npt.NDArray[Any], path: Path) -> None:
+    alike = inputs.shape[1:] == first.shape[1:] and inputs.dtype == first.dtype
+    if inputs.ndim < 2 or labels.shape != inputs.shape[:1] or not alike:
+        raise DataError(
+            f"{path}: expected labels (n,) beside inputs (n, ...), and the same rows in both parts; received "
+            f"inputs {inputs.dtype} {inputs.shape} and labels {labels.shape}"
+        )
 
 
 def _arrays(path: Path) -> Arrays:

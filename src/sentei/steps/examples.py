@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sentei.data import SPLITS, Examples, Preprocessing, Table, split, split_digest
+from sentei.data import SPLITS, Examples, Preprocessing, Table, join, split, split_digest
 from sentei.errors import ArtifactError, DataError
 from sentei.sources import load
 from sentei.steps import layout
@@ -68,8 +68,19 @@ def preprocessing_of(plan: Mapping[str, Any]) -> Preprocessing:
 def split_table(
     request: Mapping[str, Any], open_uri: OpenUri | None
 ) -> tuple[Table, dict[str, Examples], dict[str, int]]:
-    """The whole table, its five splits, and how many rows each split passed over as duplicates."""
+    """The whole table, its five splits, and how many rows each split passed over as duplicates.
+
+    Raises:
+        DataError: The rows cannot be found or split as asked, or nothing says how many classes there are.
+    """
     table = load(request["source"], open_uri=open_uri)
+    if "unlabelled" in request:
+        table = join(table, load(request["unlabelled"], open_uri=open_uri))
+    if not table.n_classes:
+        raise DataError(
+            f"{table.name}: no row has a label, so nothing says how many classes the network has; give labels, or "
+            "data.n_classes"
+        )
     splits = split(table, request["sizes"], request["seed"], request["duplicates"])
     return table, {name: splits.take(table, name) for name in SPLITS}, dict(splits.dropped)
 

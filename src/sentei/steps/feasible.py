@@ -5,7 +5,7 @@ from typing import Any
 
 from sentei.errors import RecipeError
 from sentei.recipe import Recipe
-from sentei.recipe.schema import Training
+from sentei.recipe.schema import Finetuning, Training
 
 
 def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping[str, Any]) -> None:
@@ -21,6 +21,7 @@ def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping
         ModelError: The network cannot be built for these rows.
     """
     for section, training in _trainings(recipe):
+        _require_labels(section, training, examples)
         _require_rows(section, training, examples)
     _require_network(examples, dense)
 
@@ -30,6 +31,22 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
         yield "train", recipe.train
     if any(variant.finetune for variant in recipe.family.members()):
         yield "finetune", recipe.finetune
+
+
+def _require_labels(section: str, training: Training, examples: Mapping[str, Any]) -> None:
+    if examples["splits"]["train"].get("labelled", True):
+        return
+    if not isinstance(training, Finetuning):
+        raise RecipeError(
+            "model.pretrained: expected weights, because the train split has no labels to train on; bring the weights "
+            "of the dense model, or labels"
+        )
+    for setting, received, taken in (("distil", training.distil, "1"), ("holdout", str(training.holdout), "0")):
+        if received != taken:
+            raise RecipeError(
+                f"{section}.{setting}: expected {taken}, because the train split has no labels: only the dense model's "
+                f"opinion can be learned; received {received}"
+            )
 
 
 def _require_rows(section: str, training: Training, examples: Mapping[str, Any]) -> None:

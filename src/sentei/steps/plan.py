@@ -41,15 +41,15 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
 
 
 def _examples(recipe: Recipe, open_uri: OpenUri | None) -> dict[str, Any]:
-    source = recipe.data.model_dump(exclude={"splits", "duplicates"}, exclude_none=True)
-    if not source["kwargs"]:
-        del source["kwargs"]
     request = {
-        "source": source,
+        "source": recipe.data.request(),
         "sizes": recipe.data.splits.model_dump(),
         "seed": seed_for(recipe.seed, "split"),
         "duplicates": recipe.data.duplicates,
     }
+    # What a recipe does not use stands in no plan, so that older plans keep their digests.
+    if recipe.data.unlabelled:
+        request["unlabelled"] = recipe.data.unlabelled.request()
     table, examples, dropped = split_table(request, open_uri)
     keep(request, examples)
     return {
@@ -63,7 +63,8 @@ def _examples(recipe: Recipe, open_uri: OpenUri | None) -> dict[str, Any]:
 
 
 def _split_facts(examples: Examples) -> dict[str, Any]:
-    return {"n_examples": len(examples), "digest": split_digest(examples)}
+    facts = {"n_examples": len(examples), "digest": split_digest(examples)}
+    return facts if examples.labelled else {**facts, "labelled": False}
 
 
 def _dense(recipe: Recipe, examples: Mapping[str, Any], open_uri: OpenUri | None) -> dict[str, Any]:

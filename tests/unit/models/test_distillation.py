@@ -50,3 +50,13 @@ def test_a_student_that_agrees_has_nothing_to_learn():
 
     assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
     assert float(student.grad.abs().max()) < 1e-6
+
+
+def test_at_weight_1_no_label_is_looked_at():
+    student, teacher = torch.tensor(logits(0)), torch.tensor(logits(1))
+    losses = [
+        distillation_loss(student, torch.tensor(labels), teacher, weight=1.0, temperature=4.0)
+        for labels in (LABELS, np.full(6, -1))
+    ]
+
+    assert torch.equal(*losses)

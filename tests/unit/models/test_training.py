@@ -150,10 +150,21 @@ def test_a_dropout_teacher_is_asked_in_eval_mode_and_stays_as_it_was():
 def test_a_student_learns_from_its_teacher_without_labels():
     teacher, student = net(), net(seed=1)
     fit(teacher, TrainSettings(epochs=8, batch_size=64))
-    nameless = Examples(EXAMPLES.inputs, np.zeros(600, np.int64), EXAMPLES.rows)
-    train(student, nameless, PREPROCESSING, TrainSettings(epochs=8, batch_size=64, distil=1.0), 0, teacher=teacher)
+    nameless = Examples(EXAMPLES.inputs, np.full(600, -1), EXAMPLES.rows)
+    settings = TrainSettings(epochs=8, batch_size=64, distil=1.0)
+    train(student, nameless, PREPROCESSING, settings, 0, teacher=teacher)
 
     assert accuracy(student) > 0.85
+    named = net(seed=1)
+    train(named, EXAMPLES, PREPROCESSING, settings, 0, teacher=teacher)
+    assert same_bytes(student, named)
+
+
+@pytest.mark.parametrize("fields", [{"distil": 0.0}, {"distil": 0.99}, {"distil": 1.0, "holdout": 5}])
+def test_what_needs_labels_is_refused_without_them(fields):
+    nameless = Examples(EXAMPLES.inputs, np.full(600, -1), EXAMPLES.rows)
+    with pytest.raises(ModelError, match="expected distil 1 and holdout 0, received"):
+        train(net(), nameless, PREPROCESSING, TrainSettings(epochs=1, **fields), 0, teacher=net())
 
 
 def test_distillation_without_a_teacher_is_refused():

@@ -88,6 +88,7 @@ def test_the_small_recipe_itself_has_no_mistake():
         ("", SMALL + "xyzzy: 1\n"),
         ("data.", changed("  source: digits", "  source: digits\n  xyzzy: 1")),
         ("data.splits.", changed("test: 200}", "test: 200, xyzzy: 1}")),
+        ("data.unlabelled.", changed("  source: digits", "  source: digits\n  unlabelled: {source: digits, xyzzy: 1}")),
         ("model.", changed("  architecture: mlp", "  architecture: mlp\n  xyzzy: 1")),
         ("train.", changed("{epochs: 3}", "{epochs: 3, xyzzy: 1}")),
         ("family.", changed("  variants:", "  xyzzy: 1\n  variants:")),
@@ -252,18 +253,32 @@ def test_a_source_says_what_else_it_needs(data, place):
         ("fashion-mnist", set()),
         ("digits", set()),
         ("idx", {"path"}),
-        ("images", {"path", "size", "channels"}),
-        ("npz", {"path"}),
-        ("factory", {"factory", "kwargs"}),
+        ("images", {"path", "size", "channels", "n_classes"}),
+        ("npz", {"path", "n_classes"}),
+        ("factory", {"factory", "kwargs", "n_classes"}),
     ],
 )
 def test_a_source_is_given_its_own_keys_and_no_other(source, taken):
-    keys = {"path": "x", "size": "[8, 8]", "channels": "1", "factory": "'a:b'", "kwargs": "{a: 1}"}
+    keys = {"path": "x", "size": "[8, 8]", "channels": "1", "factory": "'a:b'", "kwargs": "{a: 1}", "n_classes": "3"}
     told = mistakes(
         changed("source: digits", "\n  ".join([f"source: {source}", *(f"{k}: {v}" for k, v in keys.items())]))
     )
     assert {line.partition(" (")[0] for line in told} == {f"data.{key}" for key in keys.keys() - taken}
     assert all(f"expected nothing here, because source is '{source}'" in line for line in told)
+
+
+def test_rows_without_labels_are_a_source_of_their_own():
+    told = mistakes(
+        changed("source: digits", "source: digits\n  unlabelled: {source: npz, n_classes: 3, size: [1, 1]}")
+    )
+    assert [line.partition(";")[0] for line in told] == [
+        "data.unlabelled.n_classes (line 5): unknown name",
+        "data.unlabelled.path (line 5): expected a path, because source is 'npz'",
+        "data.unlabelled.size (line 5): expected nothing here, because source is 'npz'",
+    ]
+    both = parse_recipe(changed("source: digits", "source: digits\n  unlabelled: {source: npz, path: x.npz, limit: 9}"))
+    assert both.data.unlabelled.request() == {"source": "npz", "path": "x.npz", "limit": 9}
+    assert both.data.request() == {"source": "digits"}
 
 
 @pytest.mark.parametrize("source", ["data: {source: factory, factory: rows, ", "model: {factory: 'a.b'}\ndata: {"])

@@ -43,6 +43,35 @@ def test_the_folders_train_and_test_are_parts(tmp_path):
     assert table.is_test.tolist() == [False, False, True, True]
 
 
+def test_images_beside_no_folder_have_no_label(tmp_path):
+    for name, value in {"b.png": 2, "a.png": 1, ".hidden": 3}.items():
+        (tmp_path / name).write_bytes(b"") if name[0] == "." else draw(tmp_path, name, value)
+    table = load({**SPEC, "path": str(tmp_path), "n_classes": 4})
+    assert table.inputs[:, 0, 0, 0].tolist() == [1, 2]
+    assert table.labels.tolist() == [-1, -1]
+    assert (table.n_classes, table.is_test.any()) == (4, np.False_)
+    assert load({**SPEC, "path": str(tmp_path), "limit": 1}).inputs[:, 0, 0, 0].tolist() == [1]
+
+
+def test_images_without_labels_may_have_a_test_part(tmp_path):
+    for name, value in {"train/a.png": 1, "test/a.png": 2}.items():
+        draw(tmp_path, name, value)
+    assert load({**SPEC, "path": str(tmp_path)}).is_test.tolist() == [False, True]
+    draw(tmp_path, "test/cat/a.png", 3)
+    with pytest.raises(DataError, match="test/cat: the training part has no class of this name; its images have no"):
+        load({**SPEC, "path": str(tmp_path)})
+
+
+def test_images_beside_class_folders_belong_to_no_class(pets):
+    draw(pets, "stray.png", 99)
+    assert 99 not in load({**SPEC, "path": str(pets)}).inputs
+
+
+def test_the_number_of_classes_and_the_folders_must_agree(pets):
+    with pytest.raises(DataError, match="n_classes 3 and 2 names"):
+        load({**SPEC, "path": str(pets), "n_classes": 3})
+
+
 def test_colours_become_the_first_axis(tmp_path):
     draw(tmp_path, "cat/a.png", (1, 2, 3), "RGB")
     draw(tmp_path, "dog/a.png", 7)
@@ -118,6 +147,9 @@ def test_folders_without_classes_or_images_are_named(tmp_path):
     draw(tmp_path, "one/cat/a.png", 1)
     with pytest.raises(DataError, match=r"at least 2 classes, received \['cat'\]"):
         load({**SPEC, "path": str(tmp_path / "one")})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"expected images without labels, or .*, received \[\]"):
+        load({**SPEC, "path": str(tmp_path / "empty")})
     (tmp_path / "one/dog").mkdir()
     with pytest.raises(DataError, match="one/dog: expected images, found none"):
         load({**SPEC, "path": str(tmp_path / "one")})

@@ -25,7 +25,7 @@ def test_digits_are_scikit_learns_spread_over_a_byte():
         ({}, "source: expected one of fashion-mnist, digits, .* received None"),
         ({"source": "mnist"}, "received 'mnist'"),
         ({"source": "digits", "path": "/x"}, "the source digits does not take 'path'; it takes nothing more"),
-        ({"source": "npz", "size": [2, 2], "path": "/x"}, "does not take 'size'; it takes path, uri"),
+        ({"source": "npz", "size": [2, 2], "path": "/x"}, "does not take 'size'; it takes n_classes, path, uri"),
         ({"source": "npz"}, "expects either a path or a uri"),
         ({"source": "npz", "path": "/x", "uri": "/y"}, "expects either a path or a uri"),
         ({"source": "npz", "path": "/no/such.npz"}, "at /no/such.npz, found nothing"),
@@ -40,7 +40,8 @@ def test_a_wrong_specification_is_told(spec, message):
 
 
 def test_a_recipes_whole_data_section_may_be_passed():
-    spec = {"source": "digits", "limit": 9, "path": None, "kwargs": {}, "splits": {"scoring": 3}, "duplicates": "drop"}
+    spec = {"source": "digits", "limit": 9, "path": None, "kwargs": {}}
+    spec |= {"splits": {"scoring": 3}, "duplicates": "drop", "unlabelled": {"source": "npz"}}
     assert load(spec).labels.tolist() == list(range(9))
 
 
@@ -66,6 +67,8 @@ def factories(tmp_path, monkeypatch):
         "from sentei.data import Table\n"
         "def pair(n):\n    return np.zeros((n, 2), np.uint8), np.arange(n) % 2\n"
         "def table(n):\n    return Table.of(*pair(n), 'mine', class_names=['cat', 'dog'])\n"
+        "def bare():\n    return np.zeros((3, 2), np.uint8), None\n"
+        "def gaps():\n    return np.zeros((4, 2), np.uint8), np.array([0, -1, 1, -1])\n"
         "def nothing():\n    return None\n"
         "def leaves():\n    raise SystemExit('bye')\n"
         "number = 5\n"
@@ -86,9 +89,20 @@ def test_a_factory_makes_a_table_or_two_arrays():
 
 
 @pytest.mark.usefixtures("factories")
+def test_a_factory_may_give_rows_without_labels():
+    table = load({"source": "factory", "factory": "my_rows:bare", "n_classes": 5})
+    assert (table.labels.tolist(), table.n_classes) == ([-1] * 3, 5)
+
+
+@pytest.mark.usefixtures("factories")
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
+        (
+            "my_rows:gaps",
+            r"my_rows:gaps: labels: expected one for every row or for none, received -1 in 2 of 4 rows, "
+            "first in row 1; .* data.unlabelled",
+        ),
         (None, 'expected "package.module:function" with a package that SENTEI_FACTORIES lists, received None'),
         ("my_rows", "received 'my_rows'"),
         ("my_rows:pair()", "received"),

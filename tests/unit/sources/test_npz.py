@@ -37,6 +37,15 @@ def test_pictures_without_a_channel_get_one(tmp_path):
     assert read(tmp_path, x=X[:, 0], y=Y).input_shape == (1, 2, 2)
 
 
+def test_an_archive_may_hold_no_labels(tmp_path):
+    table = read(tmp_path, x=X, x_test=X[:1] + 1)
+    assert table.labels.tolist() == [-1, -1, -1]
+    assert table.is_test.tolist() == [False, False, True]
+    assert table.n_classes == 0
+    assert read(tmp_path, x=X, class_names=np.array(["cat", "dog", "owl"])).n_classes == 3
+    assert load({"source": "npz", "path": str(tmp_path / "rows.npz"), "n_classes": 3}).n_classes == 3
+
+
 def test_floats_become_float32(tmp_path):
     table = read(tmp_path, x=np.array([[0.1], [2.0]]), y=Y)
     assert table.inputs.dtype == np.float32
@@ -48,7 +57,7 @@ def test_floats_become_float32(tmp_path):
     [
         ({"y": Y}, "expected one array named inputs or x or images or x_train, received"),
         ({"x": X, "inputs": X, "y": Y}, r"received \['inputs', 'x'\]"),
-        ({"x": X}, "expected one array named labels or y"),
+        ({"x": X, "y_test": Y}, "expected one array named labels or y"),
         ({"x": X, "y": Y, "x_test": X}, "expected one array named y_test"),
         ({"x": X, "y": Y, "y_test": Y}, "expected one array named x_test"),
         ({"x": X, "y": Y[:1]}, r"received inputs uint8 \(2, 3, 2, 2\) and labels \(1,\)"),
