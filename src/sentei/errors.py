@@ -6,7 +6,8 @@
     ├── ModelError         the network: cannot be built, traced, exported or trusted       exit code 4
     ├── DataError          the data: cannot be found, read, split or verified              exit code 5
     ├── CertificateError   the certificate: it does not say what the evidence says         exit code 6
-    └── ServiceError       a service: S3, MLflow or Kubeflow did not do what was asked     exit code 7
+    ├── ServiceError       a service: S3, MLflow or Kubeflow did not do what was asked     exit code 7
+    └── LedgerError        the ledger of attempts: altered, contradicted or not kept safe  exit code 8
 
 A message says what was expected, what arrived, where, and what to do next. "No variant can be certified" is not
 here: it is a result, with reasons, like any other.
@@ -53,3 +54,9 @@ class ServiceError(SenteiError):
     """S3, MLflow or Kubeflow did not do what was asked: the platform's operator can act."""
 
     exit_code = 7
+
+
+class LedgerError(SenteiError):
+    """The ledger of attempts was altered, is contradicted, or cannot be kept safe here: whoever keeps it can act."""
+
+    exit_code = 8

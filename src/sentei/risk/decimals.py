@@ -8,6 +8,7 @@ from fractions import Fraction
 _SIX_UP = Context(prec=6, rounding=ROUND_CEILING)
 _SIX_DOWN = Context(prec=6, rounding=ROUND_FLOOR)
 _THREE_UP = Context(prec=3, rounding=ROUND_CEILING)
+_THREE_DOWN = Context(prec=3, rounding=ROUND_FLOOR)
 _TEXT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(E-[1-9][0-9]*)?", re.ASCII)
 
 
@@ -67,6 +68,16 @@ def short(text: str) -> str:
         ('0.00684', '0.0501', '0.002')
     """
     return _plain(_THREE_UP.plus(Decimal(text)))
+
+
+def short_down(text: str) -> str:
+    """A decimal text in at most three significant digits, for sentences; never above the number itself.
+
+    Example:
+        >>> short_down("0.0303963"), short_down("0.05"), short_down("1.52599E-7")
+        ('0.0303', '0.05', '1.52E-7')
+    """
+    return _plain(_THREE_DOWN.plus(Decimal(text)))
 
 
 def _plain(value: Decimal) -> str:
