@@ -17,6 +17,7 @@ from components.train.component import train
 @dsl.pipeline(name="family", description="Makes and evaluates every variant of the family, side by side.")
 def family(
     examples: str,
+    attacks: str,
     variants: List[str],
     parent: str,
     dense: dsl.Input[dsl.Model],
@@ -26,7 +27,9 @@ def family(
     with dsl.ParallelFor(variants, name="variant") as variant:
         pruned = prune(examples=examples, variant=variant, dense=dense, scores=scores)
         recovered = finetune(examples=examples, pruned=pruned.outputs["pruned"], dense=dense)
-        measured = evaluate(examples=examples, split="selection", parent=parent, variant=recovered.outputs["variant"])
+        measured = evaluate(
+            examples=examples, attacks=attacks, split="selection", parent=parent, variant=recovered.outputs["variant"]
+        )
     outputs = NamedTuple("Family", variants=List[dsl.Model], evaluations=List[dsl.Dataset])
     return outputs(
         variants=dsl.Collected(recovered.outputs["variant"]),
@@ -39,13 +42,14 @@ def compress(recipe: str, run_key: str = "") -> NamedTuple("Outcome", verdict=ds
     # What is never cached: plan looks at the data again, calibrate and register decide again, idempotently.
     frozen = plan(recipe=recipe, run_key=run_key, job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
     frozen.set_caching_options(False)
-    examples, parent = frozen.outputs["examples"], frozen.outputs["parent"]
+    examples, attacks, parent = (frozen.outputs[name] for name in ("examples", "attacks", "parent"))
 
     dense = train(examples=examples, dense=frozen.outputs["dense"]).outputs["model"]
     scores = score_importance(importance=frozen.outputs["importance"], dense=dense).outputs["scores"]
-    reference = evaluate(examples=examples, split="selection", parent=parent, variant=dense)
+    reference = evaluate(examples=examples, attacks=attacks, split="selection", parent=parent, variant=dense)
 
-    made = family(examples=examples, variants=frozen.outputs["variants"], parent=parent, dense=dense, scores=scores)
+    variants = frozen.outputs["variants"]
+    made = family(examples=examples, attacks=attacks, variants=variants, parent=parent, dense=dense, scores=scores)
 
     decided = calibrate(
         decision=frozen.outputs["decision"],
@@ -58,8 +62,9 @@ def compress(recipe: str, run_key: str = "") -> NamedTuple("Outcome", verdict=ds
     ).set_caching_options(False)
     chosen = decided.outputs["chosen"]
 
-    test = evaluate(examples=examples, split="test", parent=parent, variant=chosen).set_display_name("test")
-    dense_test = evaluate(examples=examples, split="test", parent=parent, variant=dense).set_display_name("test-dense")
+    tested = {"examples": examples, "attacks": "[]", "split": "test", "parent": parent}
+    test = evaluate(**tested, variant=chosen).set_display_name("test")
+    dense_test = evaluate(**tested, variant=dense).set_display_name("test-dense")
 
     released = register(
         recipe=recipe,

@@ -23,19 +23,32 @@ TABLES = {
 }
 COSTS = {"mild": "900", "medium": "500", "beaten": "600", "strong": "200.5", "extreme": "100"}
 CLAIM = Claim("accuracy_drop", tolerance="0.02", delta="0.05")
+EVERY_KIND = [
+    (Claim("accuracy_drop", "0.02", "0.05"),),
+    (Claim("accuracy_drop", "0.001", "0.05"),),
+    (Claim("accuracy_drop", "0.02", "0.05", settings={"method": "clipped"}),),
+    (Claim("risk", "0.2", "0.05"),),
+    (Claim("risk", "0.2", "0.05", settings={"loss": "dice", "method": "betting"}),),
+    (Claim("risk", "0.2", "0.05", settings={"loss": "dice", "method": "hoeffding-bentkus"}),),
+    (Claim("disagreement", "0.02", "0.05"),),
+    (Claim("loss_drop", "0.03", "0.05", settings={"loss": "dice"}),),
+    (Claim("selective_risk", "0.2", "0.05", settings={"coverage": "0.5"}),),
+    (Claim("worst_class_drop", "0.05", "0.05"),),
+    (Claim("accuracy_drop", "0.02", "0.05"), Claim("worst_class_drop", "0.06", "0.05")),
+]
 RULE = Rule(order="pareto", cost="nonzero_macs")
 
 
 @dataclass(frozen=True)
 class Run:
-    claim: Claim
+    claims: tuple[Claim, ...]
     rule: Rule
     decision: Decision
     evidence: Evidence
     circumstances: Circumstances
 
     def record(self) -> Certificate | Refusal:
-        return issue(self.decision, self.claim, self.rule, self.evidence, self.circumstances)
+        return issue(self.decision, self.claims, self.rule, self.evidence, self.circumstances)
 
 
 def fingerprint(text: str) -> str:
@@ -50,18 +63,45 @@ def losses(n: int, n_harmed: int, n_helped: int) -> np.ndarray:
     return wrong
 
 
-def certified_run(claim: Claim = CLAIM, rule: Rule = RULE) -> Run:
-    """The order is mild, medium, strong, extreme; under ``CLAIM`` strong fails, and medium is chosen."""
-    calibration = {name: losses(N_CALIBRATION, *tables[1]) for name, tables in TABLES.items()}
-    evidence = _evidence()
-    asked: dict[str, np.ndarray] = {}
+def labels(n: int) -> np.ndarray:
+    """Three classes in turn."""
+    return np.arange(n) % 3
 
-    def calibration_losses_of(name: str) -> np.ndarray:
+
+def columns(n: int, n_harmed: int, n_helped: int) -> dict[str, np.ndarray]:
+    """What a network does on n rows of three classes; it names the next class where it is wrong."""
+    wrong = losses(n, n_harmed, n_helped)
+    confidence = (1_000_000 - 1000 * (np.arange(n) % 500)).astype(np.int32)
+    dice = (wrong * np.int64(400_000) + 1000 * (np.arange(n) % 50)).astype(np.int32)
+    return {
+        "loss": wrong,
+        "prediction": ((labels(n) + wrong) % 3).astype(np.int32),
+        "confidence": confidence,
+        "dice": dice,
+    }
+
+
+def certified_run(*claims: Claim, rule: Rule = RULE) -> Run:
+    """The order is mild, medium, strong, extreme; under ``CLAIM`` strong fails, and medium is chosen."""
+    claims = claims or (CLAIM,)
+    calibration = {name: columns(N_CALIBRATION, *tables[1]) for name, tables in TABLES.items()}
+    evidence = _evidence()
+    asked: dict[str, dict[str, np.ndarray]] = {}
+
+    def columns_of(name: str) -> dict[str, np.ndarray]:
         asked[name] = calibration[name]
         return calibration[name]
 
-    decision = decide(claim, rule, evidence.selection, calibration_losses_of, evidence.dense_calibration_losses)
-    return Run(claim, rule, decision, replace(evidence, calibration_losses=asked), _circumstances(evidence))
+    rows = replace(evidence.calibration, columns_of=columns_of)
+    decision = decide(claims, rule, evidence.selection, rows)
+    kept = {name: needed(claims, found, "variant_columns") for name, found in asked.items()}
+    dense = needed(claims, evidence.dense_calibration, "dense_columns")
+    evidence = replace(evidence, calibration_columns=kept, dense_calibration=dense)
+    return Run(claims, rule, decision, evidence, _circumstances(evidence))
+
+
+def needed(claims: tuple[Claim, ...], found: dict[str, np.ndarray], which: str) -> dict[str, np.ndarray]:
+    return {name: found[name] for claim in claims for name in getattr(claim, which)}
 
 
 def _evidence() -> Evidence:
@@ -69,13 +109,13 @@ def _evidence() -> Evidence:
     failed = {"name": "impossible", "sparsity": "0.99"}
     return Evidence(
         family=[{"name": name, "sparsity": f"0.{index}"} for index, name in enumerate(TABLES)] + [failed],
-        selection_losses={name: losses(N_SELECTION, *tables[0]) for name, tables in TABLES.items()},
-        dense_selection_losses=losses(N_SELECTION, 0, 0),
+        selection_columns={name: columns(N_SELECTION, *tables[0]) for name, tables in TABLES.items()},
+        dense_selection=columns(N_SELECTION, 0, 0) | {"label": labels(N_SELECTION)},
         costs={name: {"nonzero_macs": cost, "bytes": "1000"} for name, cost in COSTS.items()},
-        calibration_losses={},
-        dense_calibration_losses=losses(N_CALIBRATION, 0, 0),
+        calibration_columns={},
+        dense_calibration=columns(N_CALIBRATION, 0, 0) | {"label": labels(N_CALIBRATION)},
         calibration_row_digests=rng.integers(0, 256, (N_CALIBRATION, 32), dtype=np.uint8),
-        calibration_labels=rng.integers(0, 10, N_CALIBRATION),
+        calibration_labels=labels(N_CALIBRATION),
         dense=Dense(fingerprint("dense"), fingerprint("dense served")),
         variants={name: Variant(name, fingerprint(name), fingerprint(f"{name} served")) for name in TABLES},
     )

@@ -9,7 +9,7 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def plan(recipe: str, run_key: str, job_id: str) -> NamedTuple(
-    "Plan", examples=str, dense=str, importance=str, variants=List[str], decision=str, parent=str
+    "Plan", examples=str, dense=str, importance=str, variants=List[str], decision=str, attacks=str, parent=str
 ):
     """Freeze the family, the claim and the digests of the rows; fails in seconds on a bad recipe.
 

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from sentei.certificate.decide import Rule
-from sentei.certificate.issue import Circumstances, compose
-from sentei.certificate.recheck import recheck
+from sentei.certificate.issue import compose
+from sentei.certificate.recheck import circumstances_of, recheck, rule_of
 from sentei.certificate.record import parse
 from tests.golden.evidence_text import from_json
 
@@ -20,16 +19,14 @@ def load(folder):
 @pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_records_of_every_release_keep_verifying(folder):
     text, record, evidence = load(folder)
-    assert record.to_json() == text
+    assert (record.to_json() == text) == (folder.parent.name == "sentei.certificate-2")
     assert recheck(record, evidence) == ()
 
 
 @pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_the_same_evidence_leads_to_the_same_decision(folder):
     _, record, evidence = load(folder)
-    rule = Rule(record.procedure.order_rule, record.procedure.cost)
-    stated = Circumstances(record.data, record.code, record.runtime, record.issued_at)
-    again, decision = compose(record.claim, rule, evidence, stated)
+    again, decision = compose(record.claims, rule_of(record), evidence, circumstances_of(record))
     assert (again.verdict, again.procedure.order) == (record.verdict, record.procedure.order)
     assert again.procedure.position == record.procedure.position
     assert decision.chosen == (record.variant.name if record.verdict == "certified" else None)

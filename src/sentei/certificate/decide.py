@@ -1,29 +1,30 @@
 """The one way from losses to a decision; issuing and rechecking both take it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sentei.risk import Claim, Counts, Decision, pareto_order, run_fixed_sequence
-from sentei.risk.decimals import parse_decimal
-
-Losses = NDArray[np.uint8]
+from sentei.certificate.selection import Selection
+from sentei.risk import Claim, Decision, pareto_order
+from sentei.risk.decision import Finding
+from sentei.risk.family import Procedure, examine
+from sentei.risk.pair import Columns, Pair
+from sentei.risk.tally import tally_of
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How variants are ordered and chosen, settled in the recipe.
+    """How variants are ordered, tested and chosen, settled in the recipe.
 
     Attributes:
         order: ``pareto`` or ``listed`` (the family's own order).
         cost: Name of the cost that orders and chooses, for example ``nonzero_macs``.
+        procedure: How delta is shared by the variants.
     """
 
     order: Literal["pareto", "listed"]
     cost: str
+    procedure: Procedure = Procedure()  # noqa: RUF009 - a frozen value
 
     def __post_init__(self) -> None:
         if self.order not in ("pareto", "listed"):
@@ -31,54 +32,33 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
-    """What was measured before the calibration rows were read.
+class Calibration:
+    """The calibration rows, as far as a decision sees them.
 
     Attributes:
-        names: Every variant of the family, in the order listed.
-        losses: By name, for the variants that could be made; each (n_selection,) uint8.
-        dense_losses: (n_selection,) uint8.
-        costs: By name, then by the cost's name: decimal texts.
+        columns_of: Columns of one variant, each of shape (n_calibration,); asked only when the variant's turn comes, so
+            that a variant that is not tested never sees a calibration row.
+        dense: Columns of the dense model.
+        seed: Pins the order in which tests go through the rows; a function of the rows' digest.
     """
 
-    names: tuple[str, ...]
-    losses: Mapping[str, Losses]
-    dense_losses: Losses
-    costs: Mapping[str, Mapping[str, str]]
+    columns_of: Callable[[str], Columns]
+    dense: Columns
+    seed: int
 
-    def made(self) -> tuple[str, ...]:
-        """Names of the variants that were measured, in the order listed.
-
-        Raises:
-            ValueError: A measured variant is not in the family, or the family lists a name twice.
-        """
-        strangers = sorted(set(self.losses) - set(self.names))
-        if strangers or len(set(self.names)) != len(self.names):
-            raise ValueError(
-                f"expected losses of the family {list(self.names)}, each name once, received also {strangers}"
-            )
-        return tuple(name for name in self.names if name in self.losses)
-
-    def counts(self, name: str) -> Counts:
-        """The selection split's counts of one variant."""
-        return Counts.of(self.losses[name], self.dense_losses)
-
-    def cost(self, name: str, cost: str) -> float:
-        """One cost of one variant.
-
-        Raises:
-            ValueError: It was not measured, or is no decimal text.
-        """
-        measured: Any = self.costs.get(name, {})
-        if cost not in measured:
-            raise ValueError(
-                f"variant {name!r} has no cost {cost!r}, only {sorted(measured)}; measure it on every variant"
-            )
-        return float(parse_decimal(f"costs.{name}.{cost}", measured[cost]))
+    @property
+    def n_rows(self) -> int:
+        """Number of calibration rows."""
+        columns: Any = list(self.dense.values())
+        if not columns:
+            raise ValueError("expected columns of the dense model on the calibration rows, received none")
+        return len(columns[0])
 
 
-def order_variants(claim: Claim, rule: Rule, selection: Selection) -> tuple[str, ...]:
+def order_variants(claims: Sequence[Claim], rule: Rule, selection: Selection) -> tuple[str, ...]:
     """The order of testing; no calibration row has any part in it.
+
+    The estimated drop or risk says what is safe; of several claims, the one that comes closest to its tolerance.
 
     Raises:
         ValueError: A loss or cost is missing or malformed.
@@ -86,34 +66,45 @@ def order_variants(claim: Claim, rule: Rule, selection: Selection) -> tuple[str,
     names = selection.made()
     if rule.order == "listed":
         return names
-    estimates = [claim.estimate(selection.counts(name)) for name in names]
+    estimates = [_estimate(claims, selection, name) for name in names]
     front = pareto_order(estimates, [selection.cost(name, rule.cost) for name in names])
     return tuple(names[index] for index in front)
 
 
-def decide(
-    claim: Claim,
-    rule: Rule,
-    selection: Selection,
-    calibration_losses_of: Callable[[str], Losses],
-    dense_calibration_losses: Losses,
-) -> Decision:
+def decide(claims: Sequence[Claim], rule: Rule, selection: Selection, calibration: Calibration) -> Decision:
     """Order the variants on the selection split, test them on the calibration split, choose the cheapest that passed.
 
     Args:
-        claim: What has to be proven.
-        rule: How to order and choose.
+        claims: What has to be proven, all of it.
+        rule: How to order, test and choose.
         selection: Measured without the calibration rows.
-        calibration_losses_of: Losses of one variant on the calibration rows, (n_calibration,) uint8; asked only when
-            the variant's turn comes, so that variants beyond the first failure never see a calibration row.
-        dense_calibration_losses: (n_calibration,) uint8.
+        calibration: The calibration rows.
 
     Guarantee:
-        With probability at least 1 - delta the chosen variant satisfies the claim, if the calibration rows are
+        With probability at least 1 - delta the chosen variant satisfies every claim, if the calibration rows are
         independent draws and had no part in making, measuring or listing the variants.
     """
-    order = order_variants(claim, rule, selection)
+    order = order_variants(claims, rule, selection)
     costs = {name: selection.cost(name, rule.cost) for name in order}
-    return run_fixed_sequence(
-        order, lambda name: Counts.of(calibration_losses_of(name), dense_calibration_losses), claim, costs
-    )
+    n_rows = calibration.n_rows
+
+    def findings_of(name: str) -> tuple[Finding, ...]:
+        settled = [claim.settle(selection.pair(name), n_rows) for claim in claims]
+        pair = Pair(calibration.columns_of(name), calibration.dense, calibration.seed)
+        return tuple(_finding(claim, pair, choice) for claim, choice in zip(claims, settled, strict=True))
+
+    return examine(order, findings_of, claims, costs, rule.procedure)
+
+
+def _finding(claim: Claim, pair: Pair, settled: dict[str, str]) -> Finding:
+    seen = claim.see(pair, settled)
+    return Finding(settled, tally_of(seen), claim.p_value(seen, settled))
+
+
+def _estimate(claims: Sequence[Claim], selection: Selection, name: str) -> float:
+    pair = selection.pair(name)
+    margins = []
+    for claim in claims:
+        seen = claim.see(pair, claim.settle(pair, 1))
+        margins.append(claim.estimate(seen) - (claim.value if len(claims) > 1 else 0.0))
+    return max(margins)

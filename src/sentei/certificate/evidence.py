@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentei.certificate.decide import Losses, Selection
+from sentei.certificate.decide import Calibration
 from sentei.certificate.record import Dense, Split, Variant
+from sentei.certificate.selection import Selection
 from sentei.errors import CertificateError
+from sentei.risk.pair import Columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,25 +21,26 @@ class Evidence:
 
     Attributes:
         family: The JSON specification of every variant, in the order listed; each has a ``name``.
-        selection_losses: By name, for the variants that could be made; each (n_selection,) uint8.
-        dense_selection_losses: (n_selection,) uint8.
+        selection_columns: By name, for the variants that could be made; each column (n_selection,) integers.
+        dense_selection: Columns of the dense model on the selection rows.
         costs: By name, then by the cost's name: decimal texts.
-        calibration_losses: By name, for the tested variants **only**; each (n_calibration,) uint8.
-        dense_calibration_losses: (n_calibration,) uint8.
+        calibration_columns: By name, for the tested variants **only**; each column (n_calibration,) integers.
+        dense_calibration: Columns of the dense model on the calibration rows.
         calibration_row_digests: SHA-256 of each calibration row's input, (n_calibration, 32) uint8.
-        calibration_labels: (n_calibration,) integers.
+        calibration_labels: (n_calibration,) integers, -1 where a row has no label; of masks, (n_calibration, 32) uint8:
+            the SHA-256 of each.
         dense: Digests of the dense model.
         variants: Digests of the variants, by name; the certified one at least.
     """
 
     family: Sequence[Mapping[str, Any]]
-    selection_losses: Mapping[str, Losses]
-    dense_selection_losses: Losses
+    selection_columns: Mapping[str, Columns]
+    dense_selection: Columns
     costs: Mapping[str, Mapping[str, str]]
-    calibration_losses: Mapping[str, Losses]
-    dense_calibration_losses: Losses
+    calibration_columns: Mapping[str, Columns]
+    dense_calibration: Columns
     calibration_row_digests: NDArray[np.uint8]
-    calibration_labels: NDArray[np.int64]
+    calibration_labels: NDArray[np.integer[Any]]
     dense: Dense
     variants: Mapping[str, Variant]
 
@@ -45,41 +48,71 @@ class Evidence:
     def selection(self) -> Selection:
         """The part that was measured before the calibration rows were read."""
         names = tuple(str(member["name"]) for member in self.family)
-        return Selection(names, self.selection_losses, self.dense_selection_losses, self.costs)
+        return Selection(names, self.selection_columns, self.dense_selection, self.costs)
 
-    def calibration_losses_of(self, name: str) -> Losses:
-        """The calibration losses of a variant whose turn has come.
+    @property
+    def calibration(self) -> Calibration:
+        """The part that the claims are tested on."""
+        rows = rows_digest(self.calibration_row_digests, self.calibration_labels)
+        return Calibration(self.calibration_columns_of, self.dense_calibration, pinned_seed(rows))
+
+    def calibration_columns_of(self, name: str) -> Columns:
+        """The calibration columns of a variant whose turn has come.
 
         Raises:
             CertificateError: The evidence lacks them.
         """
-        if name not in self.calibration_losses:
+        if name not in self.calibration_columns:
             raise CertificateError(f"the calibration losses of {name!r} are needed next, and the evidence lacks them")
-        return self.calibration_losses[name]
+        return self.calibration_columns[name]
+
+    def selection_size(self) -> int:
+        """Number of selection rows."""
+        return _size("selection", self.dense_selection)
 
     def calibration_split(self) -> Split:
         """Number and digest of the calibration rows.
 
         Raises:
-            CertificateError: Digests, labels and losses do not belong to the same number of rows.
+            CertificateError: Digests, labels and losses do not belong to the same number of rows, or the labels that
+                claims read are not those of the rows.
         """
         digests, labels = self.calibration_row_digests, self.calibration_labels
-        n_examples = len(self.dense_calibration_losses)
+        # Without columns no calibration row was read: the ledger refused.
+        n = _size("calibration", self.dense_calibration) if self.dense_calibration else len(digests)
+        masks = labels.shape == (n, 32) and labels.dtype == np.uint8
         if (
             digests.dtype != np.uint8
-            or digests.shape != (n_examples, 32)
-            or labels.shape != (n_examples,)
+            or digests.shape != (n, 32)
+            or (labels.shape != (n,) and not masks)
             or labels.dtype.kind not in "iu"
         ):
             raise CertificateError(
-                f"expected digests of shape ({n_examples}, 32) and labels of shape ({n_examples},) for {n_examples} "
+                f"expected digests of shape ({n}, 32) and labels of shape ({n},) for {n} "
                 f"calibration losses, received {digests.dtype} {digests.shape} and {labels.dtype} {labels.shape}"
             )
-        return Split(n_examples, rows_digest(digests, labels))
+        if "label" in self.dense_calibration and not np.array_equal(self.dense_calibration["label"], labels):
+            raise CertificateError("the labels beside the dense model's losses are not those of the calibration rows")
+        return Split(n, rows_digest(digests, labels))
 
 
-def rows_digest(row_digests: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
-    """Which rows these are, in which order: SHA-256 of all row digests, then all labels as 8 bytes, little-endian."""
+def rows_digest(row_digests: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> str:
+    """Which rows these are, in which order.
+
+    SHA-256 of all row digests, then of all labels as 8 bytes each, little-endian; of masks, their own digests.
+    """
     whole = hashlib.sha256(row_digests.tobytes())
-    whole.update(labels.astype("<i8").tobytes())
+    whole.update(labels.tobytes() if labels.ndim == 2 else labels.astype("<i8").tobytes())
     return whole.hexdigest()
+
+
+def pinned_seed(digest: str) -> int:
+    """The seed that a digest of rows pins for tests that go through them one after another."""
+    return int(digest[:15], 16)
+
+
+def _size(split: str, columns: Columns) -> int:
+    sizes: set[int] = {len(column) for column in columns.values()}
+    if len(sizes) != 1:
+        raise CertificateError(f"expected columns of one length on the {split} rows, received {sorted(sizes)}")
+    return sizes.pop()

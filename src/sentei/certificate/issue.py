@@ -1,17 +1,23 @@
 """Writes the record of a decision."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sentei.certificate.canonical import digest
-from sentei.certificate.decide import Rule, decide
+from sentei.certificate.decide import Rule, decide, order_variants
 from sentei.certificate.evidence import Evidence
 from sentei.certificate.record import (
     DOES_NOT_SAY,
     FORMAT,
+    WITH_LEDGER,
+    WITHOUT_LEDGER,
     Candidate,
     Certificate,
     Code,
     Data,
+    Entry,
+    Outlook,
     Procedure,
     Refusal,
     Runtime,
@@ -20,27 +26,34 @@ from sentei.certificate.record import (
 )
 from sentei.errors import CertificateError
 from sentei.risk import Claim, Decision
+from sentei.risk.pair import Pair
+from sentei.risk.tally import tally_of
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a record states but cannot be recomputed from losses: data, code, runtime and time (UTC, to the second)."""
+    """What a record states but cannot be recomputed from losses: data, code, runtime, ledger and time (UTC).
+
+    ``spent`` is why the ledger refused, if it did; then no calibration row was read.
+    """
 
     data: Data
     code: Code
     runtime: Runtime
     issued_at: str
+    ledger: Entry | None = None
+    spent: str = ""
 
 
 def issue(
-    decision: Decision, claim: Claim, rule: Rule, evidence: Evidence, circumstances: Circumstances
+    decision: Decision, claims: Sequence[Claim], rule: Rule, evidence: Evidence, circumstances: Circumstances
 ) -> Certificate | Refusal:
     """The record of a decision: a certificate if a variant was chosen, otherwise a refusal with its reasons.
 
     Args:
         decision: What ``decide`` returned while the calibration losses were computed.
-        claim: What had to be proven.
-        rule: How variants were ordered and chosen.
+        claims: What had to be proven.
+        rule: How variants were ordered, tested and chosen.
         evidence: Everything that the record can be recomputed from.
         circumstances: Everything else that it states.
 
@@ -52,7 +65,7 @@ def issue(
         ``recheck`` of the record with the same evidence finds nothing.
     """
     try:
-        record, again = compose(claim, rule, evidence, circumstances)
+        record, again = compose(claims, rule, evidence, circumstances)
     except (ValueError, KeyError) as error:
         raise CertificateError(f"nothing is issued, because the evidence is malformed: {error}") from error
     if again != decision:
@@ -65,13 +78,13 @@ def issue(
             f"the evidence belongs to the splits {record.data.splits}, the circumstances name "
             f"{circumstances.data.splits}; nothing is issued: use the losses of these rows"
         )
-    if set(evidence.calibration_losses) != {test.name for test in decision.tests}:
+    if set(evidence.calibration_columns) != {test.name for test in decision.tests}:
         raise CertificateError("the evidence holds calibration losses of variants that were not tested; leave them out")
     return parse(record.to_json())
 
 
 def compose(
-    claim: Claim, rule: Rule, evidence: Evidence, circumstances: Circumstances
+    claims: Sequence[Claim], rule: Rule, evidence: Evidence, circumstances: Circumstances
 ) -> tuple[Certificate | Refusal, Decision]:
     """The record that the evidence leads to, and the decision in it; ``issue`` and ``recheck`` share this path.
 
@@ -79,60 +92,64 @@ def compose(
         CertificateError: The evidence lacks something that it needs.
         ValueError: The evidence is malformed.
     """
-    decision = decide(
-        claim, rule, evidence.selection, evidence.calibration_losses_of, evidence.dense_calibration_losses
-    )
+    decision = _decision(claims, rule, evidence, circumstances)
     circumstances = replace(circumstances, data=_data(evidence, circumstances.data))
+    shared = _shared(decision, claims, rule, evidence, circumstances)
     if decision.chosen is None:
-        return _refusal(decision, claim, rule, evidence, circumstances), decision
-    return _certificate(decision, decision.chosen, claim, rule, evidence, circumstances), decision
-
-
-def _certificate(
-    decision: Decision, chosen: str, claim: Claim, rule: Rule, evidence: Evidence, circumstances: Circumstances
-) -> Certificate:
-    test = next(test for test in decision.tests if test.name == chosen)
+        return Refusal(
+            verdict="refused", reason=decision.reason, candidates=_candidates(claims, evidence), **shared
+        ), decision
+    chosen = decision.chosen
     if chosen not in evidence.variants or evidence.variants[chosen].name != chosen:
         raise CertificateError(f"the evidence lacks the digests of the certified variant {chosen!r}")
-    return Certificate(
-        format=FORMAT,
+    certificate = Certificate(
         verdict="certified",
-        claim=claim,
-        counts=test.counts,
-        p_value=test.p_value,
-        upper_bound=claim.upper_bound(test.counts),
-        procedure=_procedure(decision, rule),
+        upper_bounds=_upper_bounds(decision, claims, evidence),
         variant=evidence.variants[chosen],
-        dense=evidence.dense,
-        family_digest=digest([dict(member) for member in evidence.family]),
-        data=circumstances.data,
-        code=circumstances.code,
-        runtime=circumstances.runtime,
-        issued_at=circumstances.issued_at,
-        does_not_say=DOES_NOT_SAY,
+        does_not_say=(*DOES_NOT_SAY, WITH_LEDGER if circumstances.ledger else WITHOUT_LEDGER),
+        **shared,
     )
+    return certificate, decision
 
 
-def _refusal(decision: Decision, claim: Claim, rule: Rule, evidence: Evidence, circumstances: Circumstances) -> Refusal:
-    return Refusal(
-        format=FORMAT,
-        verdict="refused",
-        claim=claim,
-        reason=decision.reason,
-        procedure=_procedure(decision, rule),
-        candidates=_candidates(claim, evidence),
-        dense=evidence.dense,
-        family_digest=digest([dict(member) for member in evidence.family]),
-        data=circumstances.data,
-        code=circumstances.code,
-        runtime=circumstances.runtime,
-        issued_at=circumstances.issued_at,
-    )
+def _decision(claims: Sequence[Claim], rule: Rule, evidence: Evidence, circumstances: Circumstances) -> Decision:
+    if not circumstances.spent:
+        return decide(claims, rule, evidence.selection, evidence.calibration)
+    if evidence.dense_calibration:
+        raise CertificateError("the ledger refused this attempt, and yet the evidence holds calibration losses")
+    return Decision(order_variants(claims, rule, evidence.selection), (), (), None, circumstances.spent)
+
+
+def _shared(
+    decision: Decision, claims: Sequence[Claim], rule: Rule, evidence: Evidence, circumstances: Circumstances
+) -> dict[str, Any]:
+    """The fields that certificates and refusals have in common."""
+    return {
+        "format": FORMAT,
+        "claims": tuple(claims),
+        "procedure": _procedure(decision, rule),
+        "dense": evidence.dense,
+        "family_digest": digest([dict(member) for member in evidence.family]),
+        "data": circumstances.data,
+        "code": circumstances.code,
+        "runtime": circumstances.runtime,
+        "ledger": circumstances.ledger,
+        "issued_at": circumstances.issued_at,
+    }
+
+
+def _upper_bounds(decision: Decision, claims: Sequence[Claim], evidence: Evidence) -> tuple[str, ...]:
+    test = next(test for test in decision.tests if test.name == decision.chosen)
+    calibration = evidence.calibration
+    pair = Pair(calibration.columns_of(test.name), calibration.dense, calibration.seed)
+    settled = [finding.settled for finding in test.findings]
+    return tuple(c.upper_bound(c.see(pair, choice), choice) for c, choice in zip(claims, settled, strict=True))
 
 
 def _procedure(decision: Decision, rule: Rule) -> Procedure:
     return Procedure(
-        name="fixed-sequence",
+        name=rule.procedure.name,  # type: ignore[arg-type]  # its own constructor has checked the name
+        n_starts=rule.procedure.n_starts,
         order_rule=rule.order,
         cost=rule.cost,
         order=decision.order,
@@ -142,18 +159,32 @@ def _procedure(decision: Decision, rule: Rule) -> Procedure:
     )
 
 
-def _candidates(claim: Claim, evidence: Evidence) -> tuple[Candidate, ...]:
-    selection = evidence.selection
-    counts = {name: selection.counts(name) for name in selection.made()}
+def _candidates(claims: Sequence[Claim], evidence: Evidence) -> tuple[Candidate, ...]:
+    selection, n_rows = evidence.selection, len(evidence.calibration_row_digests)
     return tuple(
-        Candidate(name, seen, claim.estimate_text(seen), claim.rows_needed(seen)) for name, seen in counts.items()
+        Candidate(name, tuple(outlook(claim, selection.pair(name), n_rows) for claim in claims))
+        for name in selection.made()
     )
+
+
+def outlook(claim: Claim, pair: Pair, n_rows: int) -> Outlook:
+    """What the selection split says of one variant about one claim.
+
+    Args:
+        claim: What is to be proven.
+        pair: The variant and the dense model on the selection rows.
+        n_rows: Number of calibration rows.
+    """
+    settled = claim.settle(pair, n_rows)
+    seen = claim.see(pair, settled)
+    tally = tally_of(seen)
+    return Outlook(settled, tally, claim.estimate_text(tally), claim.rows_needed(seen, settled))
 
 
 def _data(evidence: Evidence, data: Data) -> Data:
     """The data as stated, with what the evidence knows of them put in place."""
     if not {"selection", "calibration"} <= set(data.splits):
         raise CertificateError(f"expected the splits selection and calibration, received {sorted(data.splits)}")
-    selection = Split(len(evidence.dense_selection_losses), data.splits["selection"].digest)
+    selection = Split(evidence.selection_size(), data.splits["selection"].digest)
     known = {"calibration": evidence.calibration_split(), "selection": selection}
     return replace(data, splits={**data.splits, **known})

@@ -1,5 +1,6 @@
 """Recomputes a record from its evidence and says where they disagree."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from sentei.certificate.decide import Rule
 from sentei.certificate.evidence import Evidence
 from sentei.certificate.issue import Circumstances, compose
+from sentei.certificate.pricing import mispriced
 from sentei.certificate.record import Certificate, Refusal
 from sentei.errors import CertificateError
+from sentei.risk.family import Procedure
 
 _DIGITS = 6
-_ROUNDED = ("p_value", "upper_bound")
+_ROUNDED = re.compile(r"p_value$|upper_bounds\[\d+\]$")
 
 
 def recheck(record: Certificate | Refusal, evidence: Evidence) -> tuple[str, ...]:
@@ -31,22 +34,32 @@ def recheck(record: Certificate | Refusal, evidence: Evidence) -> tuple[str, ...
         mathematical libraries differ in the last bits of a float; rows needed, which are a plan and no promise, by two
         percent.
     """
-    procedure = record.procedure
-    rule = Rule(procedure.order_rule, procedure.cost)
-    stated = Circumstances(record.data, record.code, record.runtime, record.issued_at)
     try:
-        expected, decision = compose(record.claim, rule, evidence, stated)
+        expected, decision = compose(record.claims, rule_of(record), evidence, circumstances_of(record))
     except (CertificateError, ValueError, KeyError, TypeError, AttributeError) as error:
         return (f"the evidence cannot be evaluated: {error}",)
     if expected.verdict != record.verdict:
         return (
             f"verdict: the evidence gives {expected.verdict!r} ({decision.reason}), the record says {record.verdict!r}",
         )
-    untested = sorted(set(evidence.calibration_losses) - {test.name for test in decision.tests})
+    untested = sorted(set(evidence.calibration_columns) - {test.name for test in decision.tests})
     beyond = [
         f"the evidence holds calibration losses of {name!r}, which the procedure never reaches" for name in untested
     ]
-    return (*_differences("", expected.body, record.body), *beyond)
+    return (*_differences("", expected.body, record.body), *beyond, *mispriced(record))
+
+
+def rule_of(record: Certificate | Refusal) -> Rule:
+    """How the record says that variants were ordered, tested and chosen."""
+    stated = record.procedure
+    return Rule(stated.order_rule, stated.cost, Procedure(stated.name, stated.n_starts))
+
+
+def circumstances_of(record: Certificate | Refusal) -> Circumstances:
+    """What the record states and no loss can tell."""
+    refused = isinstance(record, Refusal) and record.ledger is not None and record.ledger.status == "spent"
+    spent = record.reason if refused and isinstance(record, Refusal) else ""
+    return Circumstances(record.data, record.code, record.runtime, record.issued_at, record.ledger, spent)
 
 
 def _differences(where: str, expected: Any, stated: Any) -> Iterator[str]:
@@ -61,7 +74,7 @@ def _differences(where: str, expected: Any, stated: Any) -> Iterator[str]:
 
 
 def _agree(where: str, expected: Any, stated: Any) -> bool:
-    if where.endswith(_ROUNDED):
+    if _ROUNDED.search(where):
         return _one_unit_apart(expected, stated)
     if where.endswith(".rows_needed") and None not in (expected, stated):
         # A plan, promised within one percent; both sides may be off by that much.

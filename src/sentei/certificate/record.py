@@ -4,22 +4,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from sentei.certificate import format1
 from sentei.certificate.canonical import canonical_json, digest, parse_canonical
 from sentei.certificate.schema import DecimalText, Digest, Instant, read
 from sentei.errors import CertificateError
-from sentei.risk import Claim, Counts, Test
+from sentei.risk import Claim
+from sentei.risk.decision import Finding, Test
+from sentei.risk.tally import Tally
 
-FORMAT: Final = "sentei.certificate/1"
+FORMAT: Final = "sentei.certificate/2"
 
 DOES_NOT_SAY = (
     "Nothing about any distribution other than the one that the calibration rows were drawn from.",
-    "Nothing about inputs that were chosen by an adversary.",
-    "Nothing about single predictions, or about subgroups of the rows.",
+    "Nothing about inputs that were chosen by an adversary, except through the one attack that a robust claim names.",
+    "Nothing about single predictions, or about subgroups of the rows that no claim names.",
     "Nothing about a runtime other than the one recorded here.",
-    "Nothing about the joint chance of a false claim over several runs that re-used these calibration rows, unless a "
-    "ledger counts those runs.",
     "Nothing if the dense model brought weights that had been fitted to these calibration rows: that they had not is "
     "the recipe's word.",
+)
+WITHOUT_LEDGER = (
+    "Nothing about the joint chance of a false claim over several runs that re-used these calibration rows: no ledger "
+    "counts those runs."
+)
+WITH_LEDGER = (
+    "Nothing about later families that were chosen by someone who had looked at the losses, counts, p-values or bounds "
+    "of this run: the ledger pays for its verdict and for the name of the winner."
 )
 
 
@@ -28,7 +37,8 @@ class Procedure:
     """How the variant was found.
 
     Attributes:
-        name: Always ``fixed-sequence``.
+        name: How delta is shared: ``fixed-sequence``, ``bonferroni``, ``holm``, ``multi-start`` or ``fallback``.
+        n_starts: Of a multi-start; 1 otherwise.
         order_rule: ``pareto`` (front of estimated drop and cost on the selection split, safest first) or ``listed``.
         cost: Name of the cost that orders and chooses.
         order: The variants in the order fixed before the calibration rows were read.
@@ -37,7 +47,8 @@ class Procedure:
         tests: The tests made, in order.
     """
 
-    name: Literal["fixed-sequence"]
+    name: Literal["fixed-sequence", "bonferroni", "holm", "multi-start", "fallback"]
+    n_starts: int
     order_rule: Literal["pareto", "listed"]
     cost: str
     order: tuple[str, ...]
@@ -104,13 +115,55 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """What the selection split said of a variant: counts, estimate, rows needed for a pass four times in five."""
+class Entry:
+    """The ledger's entry of an attempt on these calibration rows.
 
-    name: str
-    counts: Counts
+    Attributes:
+        status: ``reserved`` before the calibration rows were read; ``spent`` if the ledger refused, and they were not.
+        place: Where the ledger stands, and under which name it keeps the attempt; empty when spent.
+        attempt_digest: SHA-256 of what the attempt would test: networks, claims, procedure and order.
+        delta: Decimal text: the chance of a false claim over all attempts of a chain together.
+        price: Decimal text: the part of it that this attempt may use.
+        number: Which attempt of its chains this one is, from 1.
+        chains: Names of the chains of attempts that share a calibration row with this one.
+        ranks: Their places in the order of founding, from 1; empty when spent.
+        costly: How many branches of the tree of answers each costly earlier attempt stands for; empty when spent.
+    """
+
+    status: Literal["reserved", "spent"]
+    place: str
+    attempt_digest: Digest
+    delta: DecimalText
+    price: DecimalText
+    number: int
+    chains: tuple[Digest, ...]
+    ranks: tuple[int, ...]
+    costly: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the selection split said of a variant about one claim.
+
+    Attributes:
+        settled: The method, threshold and the like that it decided.
+        tally: What was counted.
+        estimate: Of the drop or risk.
+        rows_needed: Calibration rows for a pass four times in five; None if no number of rows would do.
+    """
+
+    settled: Mapping[str, str]
+    tally: Tally
     estimate: DecimalText
     rows_needed: int | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant that was made, and its outlook under each claim."""
+
+    name: str
+    outlooks: tuple[Outlook, ...]
 
 
 class Sealed:
@@ -136,19 +189,18 @@ class Certificate(Sealed):
     """What was proven of one variant, and everything that it rests on.
 
     Attributes:
-        upper_bound: Smallest tolerance that the counts of this variant prove, taken alone: unlike the claim it is not
-            adjusted for the choice among several variants; decimal text, rounded up.
-        p_value: Decimal text, rounded up.
+        claims: What was proven, all of it.
+        upper_bounds: For each claim, the smallest tolerance that the rows prove of this variant, taken alone: unlike
+            the claim it is not adjusted for the choice among several variants; decimal text, rounded up.
         family_digest: SHA-256 of the canonical JSON of all variants' specifications, made or not.
+        ledger: None if no ledger counts the attempts on these rows.
         issued_at: UTC, such as ``2026-01-31T12:00:00Z``.
     """
 
-    format: Literal["sentei.certificate/1"]
+    format: Literal["sentei.certificate/2"]
     verdict: Literal["certified"]
-    claim: Claim
-    counts: Counts
-    p_value: DecimalText
-    upper_bound: DecimalText
+    claims: tuple[Claim, ...]
+    upper_bounds: tuple[DecimalText, ...]
     procedure: Procedure
     variant: Variant
     dense: Dense
@@ -156,8 +208,26 @@ class Certificate(Sealed):
     data: Data
     code: Code
     runtime: Runtime
+    ledger: Entry | None
     issued_at: Instant
     does_not_say: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the calibration rows said of the certified variant, one finding per claim."""
+        return self.test.findings
+
+    @property
+    def test(self) -> Test:
+        """The certified variant's test.
+
+        Raises:
+            CertificateError: No test of it is recorded.
+        """
+        for test in self.procedure.tests:
+            if test.name == self.variant.name:
+                return test
+        raise CertificateError(f"procedure.tests: no test of the certified variant {self.variant.name!r}")
 
 
 @dataclass(frozen=True)
@@ -169,9 +239,9 @@ class Refusal(Sealed):
         candidates: Every variant that was made, in the family's order.
     """
 
-    format: Literal["sentei.certificate/1"]
+    format: Literal["sentei.certificate/2"]
     verdict: Literal["refused"]
-    claim: Claim
+    claims: tuple[Claim, ...]
     reason: str
     procedure: Procedure
     candidates: tuple[Candidate, ...]
@@ -180,30 +250,31 @@ class Refusal(Sealed):
     data: Data
     code: Code
     runtime: Runtime
+    ledger: Entry | None
     issued_at: Instant
 
 
 def parse(text: bytes, where: str = "certificate") -> Certificate | Refusal:
-    """The record that a text holds.
+    """The record that a text holds; one of an older format is handed on in today's.
 
     Raises:
         CertificateError: The text is not canonical, was altered (its digest does not fit), has an unknown format, or a
             field is unknown, missing or of the wrong type; the message names the field.
     """
     value = parse_canonical(text, where)
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        received = value.get("format") if isinstance(value, dict) else type(value).__name__
-        raise CertificateError(
-            f"{where}.format: expected {FORMAT!r}, received {received!r}; a newer sentei may read it"
-        )
+    stated = value.get("format") if isinstance(value, dict) else type(value).__name__
+    if stated not in (FORMAT, format1.FORMAT):
+        raise CertificateError(f"{where}.format: expected {FORMAT!r}, received {stated!r}; a newer sentei may read it")
     sealed = value.pop("digest", None)
     if sealed != digest(value):
         raise CertificateError(f"{where}.digest: the digest does not fit the text, so the record was altered")
+    if stated == format1.FORMAT:
+        value = format1.upgraded(value, where)
     kinds: dict[Any, type[Certificate | Refusal]] = {"certified": Certificate, "refused": Refusal}
     verdict = value.get("verdict")
     if not isinstance(verdict, str) or verdict not in kinds:
         raise CertificateError(f"{where}.verdict: expected one of {sorted(kinds)}, received {verdict!r}")
     record: Certificate | Refusal = read(kinds[verdict], value, where)
-    if record.to_json() != text:
+    if stated == FORMAT and record.to_json() != text:
         raise CertificateError(f"{where}: a field is spelled in a way that sentei never writes; do not trust this text")
     return record

@@ -18,8 +18,9 @@ def read(kind: Any, value: Any, where: str) -> Any:
     """The JSON value as the given type.
 
     Args:
-        kind: A dataclass, ``str``, ``int``, ``bool``, ``Literal``, ``tuple[X, ...]``, ``Mapping[str, X]``, ``X | None``
-            or ``Annotated[str, pattern]`` (the whole text must match the regular expression).
+        kind: A dataclass, ``str``, ``int``, ``bool``, ``Literal``, ``tuple[X, ...]``, ``Mapping[str, X]``,
+            ``X | None``, ``X | Y`` for dataclasses of different fields, or ``Annotated[str, pattern]`` (the whole text
+            must match the regular expression).
         value: What ``json.loads`` gave.
         where: Path of the value, for the message.
 
@@ -34,7 +35,7 @@ def read(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
         return _read_record(kind, value, where)
     if origin in (types.UnionType, typing.Union):  # the second is what `Annotated[...] | None` becomes
-        return None if value is None else read(arguments[0], value, where)
+        return _read_one_of(arguments, value, where)
     if origin is Literal:
         return _expect(isinstance(value, str) and value in arguments, value, where, f"one of {list(arguments)}")
     if origin is Annotated:
@@ -47,6 +48,20 @@ def read(kind: Any, value: Any, where: str) -> Any:
         pairs = _expect(isinstance(value, dict), value, where, "an object")
         return {key: read(arguments[1], item, f"{where}.{key}") for key, item in pairs.items()}
     return _expect(type(value) is kind, value, where, f"a value of type {kind.__name__}")
+
+
+def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    """None where that is allowed; of several records the one whose fields the value has."""
+    if value is None and types.NoneType in kinds:
+        return None
+    known = [kind for kind in kinds if kind is not types.NoneType]
+    if len(known) == 1:
+        return read(known[0], value, where)
+    _expect(isinstance(value, dict), value, where, "an object")
+    fitting = [kind for kind in known if {field.name for field in fields(kind)} == set(value)]
+    shapes = " or ".join(str([field.name for field in fields(kind)]) for kind in known)
+    _expect(len(fitting) == 1, sorted(value), where, f"the fields {shapes}")
+    return read(fitting[0], value, where)
 
 
 # A converter of JSON values has no more precise type than its argument's description, hence Any.

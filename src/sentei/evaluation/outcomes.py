@@ -69,7 +69,8 @@ def predictions(logits: np.ndarray) -> npt.NDArray[np.int32]:
     best = logits.argmax(axis=1)
     top = np.take_along_axis(logits, best[:, None], axis=1)
     unclear = ((logits >= top).sum(axis=1) != 1) | np.isnan(logits).any(axis=1)
-    return np.where(unclear, -1, best).astype(np.int32)
+    found: npt.NDArray[np.int32] = np.where(unclear, -1, best).astype(np.int32)
+    return found
 
 
 def confidences(logits: np.ndarray) -> npt.NDArray[np.int32]:

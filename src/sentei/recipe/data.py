@@ -31,7 +31,9 @@ class Rows(Section):
     """Rows without labels, for selection and calibration; all other splits come from the labelled rows."""
 
     source: Source = Field(description="kind of data set")
-    path: str | None = Field(None, description="folder or file of an idx, images or npz source; may be s3://bucket/key")
+    path: str | None = Field(
+        None, description="folder or file of an idx, images, masks or npz source; may be s3://bucket/key"
+    )
     size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(
         None, description="[height, width] of images"
     )

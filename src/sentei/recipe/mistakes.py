@@ -24,8 +24,14 @@ def describe_all(mistakes: Sequence[Any], tree: yaml.Node | None, value: Any) ->
     """
     places: dict[tuple[str | int, ...], list[str]] = {}
     for mistake in mistakes:
-        places.setdefault(tuple(_plain(mistake["loc"])), []).append(_what(mistake, value))
+        places.setdefault(tuple(_written(_plain(mistake["loc"]), value)), []).append(_what(mistake, value))
     return sorted(f"{_place(loc, tree)}: {', or '.join(dict.fromkeys(what))}" for loc, what in places.items())
+
+
+def _written(loc: list[str | int], recipe: Any) -> list[str | int]:
+    """The path as it stands in the recipe: a claim that stands alone has no list around it."""
+    alone = loc[:2] == ["claim", 0] and isinstance(recipe.get("claim"), dict)
+    return [loc[0], *loc[2:]] if alone else loc
 
 
 def _place(loc: Sequence[str | int], tree: yaml.Node | None) -> str:

@@ -1,7 +1,6 @@
 """The recipe's shape: every field a user can write, with its meaning, range and default."""
 
 import re
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
@@ -10,9 +9,10 @@ from pydantic_core.core_schema import ValidationInfo
 
 from sentei.recipe.architectures import ArchitectureName, check_kwargs
 from sentei.recipe.arguments import Arguments
+from sentei.recipe.claims import Claim, Claims, Procedure, one_delta
 from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
-from sentei.recipe.numbers import Count, Probability, Rate, Share, Unit, Weight
+from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
 from sentei.recipe.section import Section
 from sentei.recipe.signing import Signing
 
@@ -21,6 +21,13 @@ _S3_SEGMENT = r"/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
 _PLACE = (
     rf"^(?:(?!.*://)[^\x00-\x1f\x7f]+|s3://[a-z0-9](?![^/]*\.\.)[a-z0-9.-]{{1,61}}[a-z0-9](?:/|(?:{_S3_SEGMENT})+/?))$"
 )
+
+
+def _place(text: str) -> str:
+    if not re.fullmatch(_PLACE, text):
+        expected = "expected a folder, or s3://bucket/prefix with a bucket of 3 to 63 of a-z, 0-9, '.' and '-'"
+        raise PydanticCustomError("place", expected)
+    return text
 
 
 class Model(Section):
@@ -99,54 +106,6 @@ class Finetuning(Training):
     temperature: Rate = "4"
 
 
-class Claim(Section):
-    """What must be proven about a variant before it is promoted."""
-
-    kind: Literal["accuracy_drop", "risk"] = Field("accuracy_drop", description="what is bounded")
-    epsilon: Share | None = Field(None, description="largest accuracy drop against the dense model (accuracy_drop)")
-    alpha: Probability | None = Field(None, description="largest error rate (risk)")
-    delta: Probability = Field("0.05", description="largest probability of a false claim")
-    gamma: Probability = Field(
-        "0.002", description="part of delta spent on the unknown rate of disagreement (accuracy_drop)"
-    )
-
-    @field_validator("epsilon", "alpha")
-    @classmethod
-    def _tolerance_of_its_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
-        wanted = {"accuracy_drop": "epsilon", "risk": "alpha"}.get(info.data.get("kind", ""))
-        if wanted is not None and (value is not None) != (info.field_name == wanted):
-            text = "expected {state}, because kind is '{kind}'"
-            state = "a number" if info.field_name == wanted else "nothing here"
-            raise PydanticCustomError("tolerance", text, {"state": state, "kind": info.data["kind"]})
-        return value
-
-    @field_validator("gamma")
-    @classmethod
-    def _gamma_below_delta(cls, gamma: str, info: ValidationInfo) -> str:
-        unused = info.data.get("kind") != "accuracy_drop" or "delta" not in info.data
-        if not unused and Decimal(gamma) >= Decimal(info.data["delta"]):
-            raise PydanticCustomError("gamma", "expected less than delta ({delta})", {"delta": info.data["delta"]})
-        return gamma
-
-    @property
-    def tolerance(self) -> str:
-        """The epsilon or the alpha, as decimal text."""
-        return self.epsilon or self.alpha or "0"
-
-    model_config = ConfigDict(validate_default=True)
-
-
-class Procedure(Section):
-    """In which order variants are tested, and which of the certified ones wins."""
-
-    order: Literal["pareto", "listed"] = Field(
-        "pareto", description="safest first on the Pareto front, or as the family lists"
-    )
-    cost: Literal["bytes", "macs", "nonzero_macs", "parameters"] = Field(
-        "bytes", description="what the winner has least of"
-    )
-
-
 class Release(Section):
     """Where the released bundle goes."""
 
@@ -155,10 +114,22 @@ class Release(Section):
     @field_validator("to")
     @classmethod
     def _a_place(cls, to: str) -> str:
-        if not re.fullmatch(_PLACE, to):
-            text = "expected a folder, or s3://bucket/prefix with a bucket of 3 to 63 of a-z, 0-9, '.' and '-'"
-            raise PydanticCustomError("place", text)
-        return to
+        return _place(to)
+
+
+class Ledger(Section):
+    """Where attempts on the same calibration rows are counted, so that all of them together keep their promise."""
+
+    at: str = Field(
+        "ledger",
+        description="a folder, s3://bucket/prefix, or none: then nothing is promised about several runs together",
+        json_schema_extra={"pattern": _PLACE},
+    )
+
+    @field_validator("at")
+    @classmethod
+    def _a_place(cls, at: str) -> str:
+        return _place(at)
 
 
 class Registry(Section):
@@ -183,9 +154,10 @@ class Recipe(Section):
     importance: Literal["weights", "everything"] = Field("weights", description="prunable parameters")
     family: Family
     finetune: Finetuning = Field(default_factory=Finetuning)
-    claim: Claim
+    claim: Claims = Field(description="what must be proven; several claims have to hold together")
+    ledger: Ledger = Field(default_factory=Ledger)
     compare: list[Claim] = Field(
-        default_factory=list, description="further claims to print beside the one that promotes"
+        default_factory=list, description="further claims to print beside the one that promotes; with ledger.at none"
     )
     procedure: Procedure = Field(default_factory=Procedure)
     release: Release = Field(default_factory=Release)
@@ -201,6 +173,19 @@ class Recipe(Section):
             raise ValidationError.from_exception_data("Training", [mistake])
         return train
 
+    @field_validator("claim")
+    @classmethod
+    def _at_one_delta(cls, claims: list[Claim]) -> list[Claim]:
+        return one_delta(claims)
+
+    @field_validator("compare")
+    @classmethod
+    def _uncounted(cls, compare: list[Claim], info: ValidationInfo) -> list[Claim]:
+        if compare and "ledger" in info.data and info.data["ledger"].at != "none":
+            text = "expected nothing here beside a ledger, which pays for one answer of the calibration rows; "
+            raise PydanticCustomError("compare", text + "set ledger.at to none to see claims side by side")
+        return compare
+
     @property
     def registered_model(self) -> str:
         """Name of the registered model."""
@@ -209,4 +194,8 @@ class Recipe(Section):
 
 def json_schema() -> dict[str, Any]:
     """The recipe's JSON schema (draft 2020-12), for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+    schema = Recipe.model_json_schema()
+    claim, one = schema["properties"]["claim"], {"$ref": "#/$defs/Claim"}
+    several = {key: claim.pop(key) for key in ("items", "minItems", "type")}
+    claim["anyOf"] = [one, several]  # a claim that stands alone needs no list around it
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

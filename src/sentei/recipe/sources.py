@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Literal
 
-Source = Literal["fashion-mnist", "digits", "idx", "images", "npz", "factory"]
+Source = Literal["fashion-mnist", "digits", "shapes", "idx", "images", "masks", "npz", "factory"]
 
 KEYS: Mapping[str, Mapping[str, bool]] = {
     "fashion-mnist": {},
     "digits": {},
+    "shapes": {},
     "idx": {"path": True},
     "images": {"path": True, "size": True, "channels": False, "n_classes": False},
+    "masks": {"path": True, "size": True, "channels": False, "n_classes": False},
     "npz": {"path": True, "n_classes": False},
     "factory": {"factory": True, "kwargs": False, "n_classes": False},
 }

@@ -7,6 +7,7 @@ from sentei.risk.bootstrap import betting_power, hoeffding_bentkus_power
 from sentei.risk.claim import Claim
 from sentei.risk.clipped import clipped_drop_p_value, clipped_drop_upper_bound
 from sentei.risk.counts import Counts
+from sentei.risk.decision import Decision, Finding, Test
 from sentei.risk.eprocess import EProcess
 from sentei.risk.fallback import fallback, run_fallback
 from sentei.risk.order import pareto_order
@@ -14,13 +15,14 @@ from sentei.risk.paired import paired_drop_p_value, paired_drop_upper_bound
 from sentei.risk.planning import binomial_rows_needed, paired_rows_needed
 from sentei.risk.power import binomial_power, clipped_power
 from sentei.risk.procedures import bonferroni, holm, multi_start, run_bonferroni, run_holm, run_multi_start
-from sentei.risk.sequence import Decision, Test, fixed_sequence, run_fixed_sequence
+from sentei.risk.sequence import fixed_sequence, run_fixed_sequence
 
 __all__ = [
     "Claim",
     "Counts",
     "Decision",
     "EProcess",
+    "Finding",
     "Test",
     "betting_p_value",
     "betting_power",

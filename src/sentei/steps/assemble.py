@@ -9,10 +9,11 @@ from typing import Any
 from sentei.certificate.record import Certificate, parse
 from sentei.errors import ArtifactError, SenteiError
 from sentei.steps import layout
-from sentei.steps.evaluate import read_cost, read_losses
+from sentei.steps.evaluate import read_columns, read_cost
 from sentei.steps.frozen import from_text
 from sentei.steps.portrait import portrait
 from sentei.steps.progress import stage
+from sentei.steps.quality import quality
 from sentei.steps.verify import MODEL, verify
 
 
@@ -99,12 +100,14 @@ def _report(tested: Mapping[str, tuple[str | Path, str]]) -> dict[str, Any]:
     for role, part in parts.items():
         if part.inputs["variant"] != tested[role][1] or part.facts["split"] != "test":
             raise ArtifactError(f"{part.path}: expected the evaluation of the {role} model on test; run evaluate on it")
-    losses = {role: read_losses(part) for role, part in parts.items()}
+    columns = {role: read_columns(part) for role, part in parts.items()}
+    measured = {role: quality(one, columns["dense"]) for role, one in columns.items()}
     return {
         "split": "test",
-        "n_examples": len(losses["dense"]),
-        "n_errors": int(losses["variant"].sum()),
-        "n_dense_errors": int(losses["dense"].sum()),
+        "n_examples": parts["dense"].facts["n_examples"],
+        "quality": measured["dense"][0],
+        "variant": measured["variant"][1],
+        "dense": measured["dense"][1],
         "cost": {role: _counted(read_cost(part)) for role, part in parts.items()},
     }
 

@@ -9,17 +9,19 @@ from typing import Any
 
 from sentei.certificate.canonical import sha256_hex
 from sentei.certificate.record import Certificate, Refusal
-from sentei.certificate.sentence import sentence
+from sentei.certificate.sentence import sentence, statement
 from sentei.errors import ArtifactError
+from sentei.risk import Claim
 from sentei.risk.decimals import grouped
 from sentei.steps import layout
+from sentei.steps.account import Account, OpenLedger
 from sentei.steps.candidates import Candidates
 from sentei.steps.evidence import write_evidence
 from sentei.steps.examples import OpenUri, open_split
 from sentei.steps.frozen import family_digest, from_text
 from sentei.steps.hearing import Hearing
 from sentei.steps.progress import stage
-from sentei.steps.wording import proven, statement
+from sentei.steps.wording import proven
 
 RECORD = {"certified": layout.CERTIFICATE, "refused": layout.REFUSAL}
 
@@ -52,6 +54,7 @@ def calibrate(
     chosen: str | Path,
     started_at: str,
     open_uri: OpenUri | None = None,
+    open_ledger: OpenLedger | None = None,
 ) -> Decided:
     """Write the verdict with its evidence, and the chosen variant.
 
@@ -66,13 +69,16 @@ def calibrate(
         chosen: Where the chosen variant goes; of status ``failed`` when nothing is certified.
         started_at: When the run began (UTC, ISO 8601); the same for every retry, so that the record is, too.
         open_uri: Turns ``s3://`` and the like into a local path.
+        open_ledger: Turns the ledger's place into a ledger.
 
     Raises:
         ArtifactError: The artifacts do not belong to one family and one dense model.
+        LedgerError: The ledger cannot be trusted, or this attempt has answered otherwise before.
 
     Guarantee:
         The order of testing is a function of the selection split alone, and a claim runs no variant behind its first
-        failure on a calibration row.
+        failure on a calibration row. The ledger's entry is reserved before a calibration row is read, and answered
+        before anything is shown.
     """
     plan, data = from_text(decision), from_text(examples)
     with stage("calibrate", plan["name"]):
@@ -81,8 +87,10 @@ def calibrate(
             raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
         rows = open_split(data, "calibration", open_uri)
         hearing = Hearing(plan, data, candidates, rows, started_at)
-        record, evidence = hearing.decide(plan["claim"])
-        compared = [hearing.decide(claim) for claim in plan["compare"]]
+        claims = [Claim(**claim) for claim in plan["claims"]]
+        account = Account.open(plan["ledger"], open_ledger)
+        record, evidence = account.hear(hearing, claims, candidates)
+        compared = [hearing.decide([Claim(**claim)], None) for claim in plan["compare"]]
         _write_chosen(record, candidates, Path(chosen))
         with layout.writing(verdict, "verdict", candidates.digests()) as draft:
             draft.write(RECORD[record.verdict], record.to_json())
@@ -92,14 +100,22 @@ def calibrate(
                 write_evidence(draft, f"comparison-{index}/evidence", other_evidence)
             verdicts = candidates.verdicts(record)
             draft.write_json(layout.TABLE, candidates.table(verdicts))
+            outcome = _outcome(record)
             lines = [
-                sentence(record),
+                outcome,
                 *_advice(record),
                 *_comparison_lines(record, [r for r, _ in compared], candidates),
             ]
             sha256 = sha256_hex(record.to_json())
             draft.facts.update(verdict=record.verdict, lines=lines, told=_told(record), record_sha256=sha256)
-    return Decided(record.verdict, sentence(record), layout.read_manifest(verdict).digest, verdicts)
+    return Decided(record.verdict, outcome, layout.read_manifest(verdict).digest, verdicts)
+
+
+def _outcome(record: Certificate | Refusal) -> str:
+    """In one sentence; where a ledger counts attempts, a refusal says no number of the calibration rows."""
+    if isinstance(record, Refusal) and record.ledger and record.ledger.status == "reserved":
+        return _told(record)
+    return sentence(record)
 
 
 def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: Path) -> None:
@@ -121,21 +137,25 @@ def _told(record: Certificate | Refusal) -> str:
     """The outcome without a number from the calibration rows, for places where variants are compared."""
     if isinstance(record, Certificate):
         return f"certified: {record.variant.name}"
-    tests = record.procedure.tests
-    safest = f"the safest variant {tests[0].name} did not pass" if tests else "there was no variant to test"
+    if record.ledger and record.ledger.status == "spent":
+        return sentence(record)  # no calibration row was read
+    failed = [test.name for test in record.procedure.tests]
+    if record.procedure.name != "fixed-sequence" and failed:
+        return f"nothing was certified: none of {len(failed)} tested variants passed"
+    safest = f"the safest variant {failed[0]} did not pass" if failed else "there was no variant to test"
     return f"nothing was certified: {safest}"
 
 
 def _advice(record: Certificate | Refusal) -> list[str]:
     """What the rows prove beyond the claim; for a refusal, how many the most promising variant would need."""
     if not isinstance(record, Refusal):
-        return [proven(record.claim, record.upper_bound)]
-    possible = [candidate for candidate in record.candidates if candidate.rows_needed is not None]
+        return [proven(claim, bound) for claim, bound in zip(record.claims, record.upper_bounds, strict=True)]
+    needed = {one.name: [outlook.rows_needed for outlook in one.outlooks] for one in record.candidates}
+    possible = {name: max(row for row in rows if row) for name, rows in needed.items() if None not in rows}
     if not possible:
         return ["no number of calibration rows would do: on the selection split no variant lies within the claim"]
-    best = min(possible, key=lambda candidate: candidate.rows_needed or 0)
-    rows = grouped(best.rows_needed or 0)
-    return [f"{best.name} would pass with probability 0.8 on about {rows} calibration rows"]
+    best = min(possible, key=lambda name: possible[name])
+    return [f"{best} would pass with probability 0.8 on about {grouped(possible[best])} calibration rows"]
 
 
 def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates) -> list[str]:
@@ -145,6 +165,6 @@ def _comparison_lines(record: Any, others: Sequence[Any], candidates: Candidates
     for one in (record, *others):
         name = one.variant.name if isinstance(one, Certificate) else None
         what = f"{name}, achieved sparsity {candidates.sparsity(name)}" if name else f"nothing certified; {one.reason}"
-        claim = one.claim
-        lines.append(f"  {claim.kind} <= {claim.tolerance} at delta {claim.delta} ({statement(claim)}): {what}")
+        limits = " and ".join(f"{claim.kind} <= {claim.tolerance}" for claim in one.claims)
+        lines.append(f"  {limits} at delta {one.claims[0].delta} ({statement(one.claims)}): {what}")
     return lines

@@ -1,17 +1,35 @@
 """What stands before the calibration split is opened: the dense model, the family, and their measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentei.certificate.record import Certificate, Dense, Refusal, Variant
 from sentei.errors import ArtifactError
+from sentei.risk.pair import Columns
 from sentei.steps import layout
-from sentei.steps.evaluate import read_cost, read_losses
+from sentei.steps.evaluate import read_columns, read_cost
 from sentei.steps.examples import rows_of
+from sentei.steps.quality import QUALITIES, quality
 
 DECIDING = ("bytes", "macs", "nonzero_macs", "parameters")
+
+
+@dataclass(frozen=True)
+class StoredColumns(Mapping[str, Columns]):
+    """Columns of evaluations, read from their files one variant at a time, so that memory does not grow with them."""
+
+    evaluations: Mapping[str, layout.Artifact]
+
+    def __getitem__(self, name: str) -> Columns:
+        return read_columns(self.evaluations[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.evaluations)
+
+    def __len__(self) -> int:
+        return len(self.evaluations)
 
 
 @dataclass(frozen=True)
@@ -72,9 +90,9 @@ class Candidates:
         """Names of the variants that could be made and measured, in the family's order."""
         return tuple(name for name, evaluation in self.evaluations.items() if not evaluation.failed)
 
-    def selection_losses(self) -> dict[str, Any]:
-        """Losses on the selection split, by name."""
-        return {name: read_losses(self.evaluations[name]) for name in self.sound()}
+    def selection_columns(self) -> Mapping[str, Columns]:
+        """Columns on the selection split, by name; each is read when it is asked for."""
+        return StoredColumns({name: self.evaluations[name] for name in self.sound()})
 
     def costs(self) -> dict[str, dict[str, str]]:
         """The costs that may decide, by name; measured latency varies from run to run and is not among them."""
@@ -114,19 +132,20 @@ class Candidates:
 
     def table(self, verdicts: Mapping[str, str]) -> list[dict[str, str]]:
         """One row per variant, the dense model first, for people to read."""
-        rows = [_row(self.dense, self.reference, "dense")]
-        return rows + [_row(self.variants[n], self.evaluations[n], verdict) for n, verdict in verdicts.items()]
+        dense = read_columns(self.reference)
+        rows = [_row(self.dense, self.reference, "dense", dense)]
+        return rows + [_row(self.variants[n], self.evaluations[n], verdict, dense) for n, verdict in verdicts.items()]
 
 
-def _row(variant: layout.Artifact, evaluation: layout.Artifact, verdict: str) -> dict[str, str]:
+def _row(variant: layout.Artifact, evaluation: layout.Artifact, verdict: str, dense: Columns) -> dict[str, str]:
     row = {"name": variant.facts["name"], "verdict": verdict, "reason": evaluation.reason}
     row["sparsity"] = variant.facts.get("sparsity", "")
     row["achieved_sparsity"] = variant.facts.get("achieved_sparsity", row["sparsity"])
+    row |= dict.fromkeys((*QUALITIES, *DECIDING), "")
     if evaluation.failed:
-        return row | dict.fromkeys(("accuracy", *DECIDING), "")
-    accuracy = 1 - evaluation.facts["n_errors"] / evaluation.facts["n_examples"]
+        return row
     cost = read_cost(evaluation)
-    return row | {"accuracy": f"{accuracy:.6f}"} | {name: cost[name] for name in DECIDING}
+    return row | dict([quality(read_columns(evaluation), dense)]) | {name: cost[name] for name in DECIDING}
 
 
 def _require(condition: bool, message: str) -> None:

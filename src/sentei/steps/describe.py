@@ -1,9 +1,11 @@
 """A bundle in markdown: what a reviewer reads beside the model version."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sentei.certificate.record import Certificate
 from sentei.certificate.sentence import sentence
+from sentei.steps.quality import QUALITIES
 
 
 def describe(record: Certificate, table: list[dict[str, str]], report: dict[str, Any]) -> str:
@@ -20,9 +22,11 @@ def describe(record: Certificate, table: list[dict[str, str]], report: dict[str,
             "",
             f"**{_capital(sentence(record))}.**",
             "",
-            f"- smallest bound that the calibration rows prove for this variant taken alone: {record.upper_bound}",
-            f"- test rows (no claim rests on them): {_share(report, 'n_errors')} right, "
-            f"dense {_share(report, 'n_dense_errors')}, of {report['n_examples']}",
+            *(
+                f"- smallest bound that the calibration rows prove for this variant taken alone: {bound} ({claim.kind})"
+                for claim, bound in zip(record.claims, record.upper_bounds, strict=True)
+            ),
+            f"- {report['n_examples']} test rows (no claim rests on them): {compared(report)}",
             f"- served file: `model/model.onnx`, SHA-256 `{record.variant.served_sha256}`",
             f"- procedure: {record.procedure.name}, order {record.procedure.order_rule} by {record.procedure.cost}, "
             f"test {(record.procedure.position or 0) + 1} of {len(record.procedure.tests)} made",
@@ -31,7 +35,7 @@ def describe(record: Certificate, table: list[dict[str, str]], report: dict[str,
             "",
             *(f"- {line}" for line in record.does_not_say),
             "",
-            "| variant | achieved sparsity | selection accuracy | bytes | verdict |",
+            f"| variant | achieved sparsity | {column(table)} on selection | bytes | verdict |",
             "|---|---:|---:|---:|---|",
             *(_row(row) for row in table),
             "",
@@ -40,11 +44,28 @@ def describe(record: Certificate, table: list[dict[str, str]], report: dict[str,
 
 
 def _row(row: dict[str, str]) -> str:
-    return f"| {row['name']} | {row['achieved_sparsity']} | {row['accuracy']} | {row['bytes']} | {row['verdict']} |"
+    measured = next((row[name] for name in QUALITIES if row[name]), "")
+    return f"| {row['name']} | {row['achieved_sparsity']} | {measured} | {row['bytes']} | {row['verdict']} |"
 
 
-def _share(report: dict[str, Any], name: str) -> str:
-    return f"{100 * (1 - report[name] / report['n_examples']):.2f} %"
+def column(table: list[dict[str, str]]) -> str:
+    """Which number the family is compared by: ``accuracy``, ``dice`` or ``agreement``."""
+    return next((name for name in QUALITIES if any(row[name] for row in table)), "accuracy")
+
+
+def compared(report: Mapping[str, Any]) -> str:
+    """What the test split says of both networks, in words.
+
+    Example:
+        >>> compared({"quality": "accuracy", "variant": "0.915", "dense": "0.92"})
+        '91.50 % right, the dense model 92.00 %'
+    """
+    if report["quality"] == "dice":
+        return f"mean Dice {float(report['variant']):.4f}, the dense model's {float(report['dense']):.4f}"
+    variant, dense = (f"{100 * float(report[role]):.2f} %" for role in ("variant", "dense"))
+    if report["quality"] == "agreement":
+        return f"the variant names the dense model's class on {variant}"
+    return f"{variant} right, the dense model {dense}"
 
 
 def _capital(text: str) -> str:

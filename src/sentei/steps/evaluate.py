@@ -1,21 +1,24 @@
 """variant -> losses, cost: what one served variant does on one split."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from sentei.data import Examples
 from sentei.errors import DataError
 from sentei.evaluation.latency import measure_latency
-from sentei.evaluation.losses import zero_one_losses
+from sentei.evaluation.outcomes import Columns, outcomes
 from sentei.evaluation.served import ServedModel
 from sentei.steps import layout
+from sentei.steps.attacked import robust_columns
 from sentei.steps.examples import OpenUri, open_split, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text
 from sentei.steps.progress import stage, work
+from sentei.steps.quality import QUALITIES, quality, quality_of
 from sentei.steps.runtime import threads
 
 BATCH = 512
@@ -24,9 +27,14 @@ DENSE_PARAMS = {"allocation": "none", "asked_sparsity": "0", "criterion": "none"
 
 
 def evaluate(
-    examples: str, variant: str | Path, split: str, path: str | Path, open_uri: OpenUri | None = None
+    examples: str,
+    variant: str | Path,
+    split: str,
+    path: str | Path,
+    open_uri: OpenUri | None = None,
+    attacks: str = "[]",
 ) -> dict[str, Any]:
-    """Write per-example losses of the served variant, and its cost, to ``path``.
+    """Write what the served variant does on each row, and its cost, to ``path``.
 
     Args:
         examples: The plan's ``examples`` part.
@@ -34,6 +42,7 @@ def evaluate(
         split: ``selection`` to order the family, ``test`` for the report that the claim never saw.
         path: The artifact's folder; ``failed`` when the variant is, or when its outputs are not numbers.
         open_uri: Turns ``s3://`` and the like into a local path.
+        attacks: The plan's ``attacks`` part: perturbations that robust claims name.
 
     Returns:
         What the tracking server shows of the variant: parameters, metrics and curves.
@@ -55,23 +64,44 @@ def evaluate(
         draft.facts.update(name=name, split=split, rows=rows_of(data, *([source] if name else [])))
         with recording(draft):
             require_made(source)
-            _evaluate(draft, data, source, split, open_uri)
+            _evaluate(draft, data, source, split, open_uri, from_text(attacks))
     return _summary(source, layout.reading(path), split)
 
 
-def losses_of(
-    variant: layout.Artifact, examples: Any, n_threads: int, *, nan_is_wrong: bool = False
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """0/1 losses of a served variant on some rows, in their order, as uint8 of shape ``(n,)``."""
+def columns_of(
+    variant: layout.Artifact,
+    data: Mapping[str, Any],
+    rows: Examples,
+    n_threads: int,
+    attacks: Sequence[Mapping[str, str]] = (),
+    *,
+    nan_is_wrong: bool = False,
+) -> Columns:
+    """What a served variant does on some rows, in their order: integer columns of shape ``(n,)``.
+
+    Args:
+        variant: Folder of the variant.
+        data: The plan's ``examples`` part.
+        rows: The rows.
+        n_threads: For inference.
+        attacks: Perturbations under which each row is looked at again.
+        nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
+    """
     served = ServedModel(variant.file(layout.SERVED), threads=n_threads)
     with work("inference"):
-        return zero_one_losses(served.logits(examples.inputs, BATCH), examples.labels, nan_is_wrong=nan_is_wrong)
+        columns = outcomes(served, rows.inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong)
+    if "loss" in columns:
+        columns["label"] = rows.labels.astype(np.int32)
+    if attacks:
+        with work("attack"):
+            columns |= robust_columns(variant, data, served, rows, attacks, nan_is_wrong=nan_is_wrong)
+    return columns
 
 
-def read_losses(evaluation: layout.Artifact) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The losses that an evaluation holds, as uint8 of shape ``(n,)``."""
+def read_columns(evaluation: layout.Artifact) -> Columns:
+    """The columns that an evaluation holds."""
     with np.load(evaluation.file(layout.LOSSES), allow_pickle=False) as arrays:
-        return np.asarray(arrays["losses"], dtype=np.uint8)
+        return {name: arrays[name] for name in arrays.files}
 
 
 def read_cost(evaluation: layout.Artifact) -> dict[str, str]:
@@ -80,11 +110,18 @@ def read_cost(evaluation: layout.Artifact) -> dict[str, str]:
     return cost
 
 
-def _evaluate(draft: layout.Draft, data: Any, source: layout.Artifact, split: str, open_uri: OpenUri | None) -> None:
+def _evaluate(
+    draft: layout.Draft,
+    data: Any,
+    source: layout.Artifact,
+    split: str,
+    open_uri: OpenUri | None,
+    attacks: Sequence[Mapping[str, str]],
+) -> None:
     rows = open_split(data, split, open_uri)
-    losses = losses_of(source, rows, threads(shared=True))
+    columns = columns_of(source, data, rows, threads(shared=True), attacks if split == "selection" else ())
     with draft.file(layout.LOSSES).open("wb") as file:
-        np.savez_compressed(file, losses=losses)
+        np.savez_compressed(file, allow_pickle=False, **cast("Any", columns))
     with work("latency"):
         latency = measure_latency(ServedModel(source.file(layout.SERVED), threads=1), rows.inputs[:1], 50)
     cost = json.loads(source.file(layout.COST).read_bytes())
@@ -92,7 +129,9 @@ def _evaluate(draft: layout.Draft, data: Any, source: layout.Artifact, split: st
     cost |= {name: str(path.stat().st_size) for name, path in size.items()}
     cost["latency_ms"] = f"{float(latency.median_ms):.4f}"
     draft.write_json(layout.COST, cost)
-    draft.facts.update(n_examples=len(losses), n_errors=int(losses.sum()))
+    draft.facts["n_examples"] = len(rows)
+    if quality_of(columns) != "agreement":  # agreement takes the dense model's evaluation, too
+        draft.facts.update(dict([quality(columns, {})]))
 
 
 def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -> dict[str, Any]:
@@ -101,8 +140,8 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
     summary["params"] = _params(source.facts["spec"]) if "spec" in source.facts else DENSE_PARAMS
     if evaluation.failed:
         return summary
-    n, wrong = evaluation.facts["n_examples"], evaluation.facts["n_errors"]
-    summary["metrics"] = {f"accuracy_{split}": f"{1 - wrong / n:.6f}"}
+    told = {name: evaluation.facts[name] for name in QUALITIES if name in evaluation.facts}
+    summary["metrics"] = {f"{name}_{split}": value for name, value in told.items()}
     if split == "selection":
         achieved = source.facts.get("achieved_sparsity", "0")
         summary["metrics"] |= {"achieved_sparsity": achieved, **read_cost(evaluation)}

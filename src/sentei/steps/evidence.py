@@ -3,7 +3,7 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,9 @@ def write_evidence(draft: layout.Draft, folder: str, evidence: Evidence) -> None
     draft.write_json(f"{folder}/family.json", [dict(member) for member in evidence.family])
     draft.write_json(f"{folder}/costs.json", {name: dict(cost) for name, cost in evidence.costs.items()})
     draft.write_json(f"{folder}/networks.json", _networks(evidence))
-    arrays: dict[str, Any] = {SELECTION + DENSE: evidence.dense_selection_losses}
-    arrays[CALIBRATION + DENSE] = evidence.dense_calibration_losses
-    arrays |= {f"{SELECTION}of/{name}": losses for name, losses in evidence.selection_losses.items()}
-    arrays |= {f"{CALIBRATION}of/{name}": losses for name, losses in evidence.calibration_losses.items()}
-    _write_arrays(draft, f"{folder}/losses.npz", arrays)
+    _write_arrays(draft, f"{folder}/losses.npz", _named(evidence))
     rows = {"digests": evidence.calibration_row_digests, "labels": evidence.calibration_labels}
-    _write_arrays(draft, f"{folder}/rows.npz", rows)
+    _write_arrays(draft, f"{folder}/rows.npz", rows.items())
 
 
 def read_evidence(artifact: layout.Artifact, folder: str, served: Mapping[str, Variant]) -> Evidence:
@@ -49,11 +45,11 @@ def read_evidence(artifact: layout.Artifact, folder: str, served: Mapping[str, V
         noted = {name: Variant(name, **digests) for name, digests in networks["variants"].items()}
         return Evidence(
             family=_json(artifact.file(f"{folder}/family.json")),
-            selection_losses=_of(losses, SELECTION),
-            dense_selection_losses=losses[SELECTION + DENSE],
+            selection_columns=_of(losses, SELECTION),
+            dense_selection=_of_dense(losses, SELECTION),
             costs=_json(artifact.file(f"{folder}/costs.json")),
-            calibration_losses=_of(losses, CALIBRATION),
-            dense_calibration_losses=losses[CALIBRATION + DENSE],
+            calibration_columns=_of(losses, CALIBRATION),
+            dense_calibration=_of_dense(losses, CALIBRATION),
             calibration_row_digests=rows["digests"],
             calibration_labels=rows["labels"],
             dense=Dense(**networks["dense"]),
@@ -71,14 +67,42 @@ def _networks(evidence: Evidence) -> dict[str, Any]:
     return {"dense": asdict(evidence.dense), "variants": variants}
 
 
-def _of(arrays: Mapping[str, Any], split: str) -> dict[str, Any]:
-    prefix = f"{split}of/"
+def _named(evidence: Evidence) -> Iterator[tuple[str, Any]]:
+    """Every column under its name, one variant after the other."""
+    for split, dense, variants in (
+        (SELECTION, evidence.dense_selection, evidence.selection_columns),
+        (CALIBRATION, evidence.dense_calibration, evidence.calibration_columns),
+    ):
+        yield from ((f"{split}{DENSE}/{column}", values) for column, values in dense.items())
+        for name in variants:
+            yield from ((f"{split}of/{name}/{column}", values) for column, values in variants[name].items())
+
+
+def _of_dense(arrays: Mapping[str, Any], split: str) -> dict[str, Any]:
+    if f"{split}{DENSE}" in arrays:
+        return {"loss": arrays[f"{split}{DENSE}"]}  # as it was written before there was more than one column
+    prefix = f"{split}{DENSE}/"
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _write_arrays(draft: layout.Draft, name: str, arrays: Mapping[str, Any]) -> None:
-    with draft.file(name).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+def _of(arrays: Mapping[str, Any], split: str) -> dict[str, dict[str, Any]]:
+    prefix = f"{split}of/"
+    found: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        if name.startswith(prefix):
+            variant, _, column = name.removeprefix(prefix).partition("/")
+            found.setdefault(variant, {})[column or "loss"] = array
+    return found
+
+
+def _write_arrays(draft: layout.Draft, name: str, arrays: Iterable[tuple[str, Any]]) -> None:
+    """An ``.npz`` file, one array after the other: no more than one is in memory."""
+    with zipfile.ZipFile(draft.file(name), "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in arrays:
+            entry = zipfile.ZipInfo(f"{key}.npy")  # with a fixed date, so that equal arrays give equal bytes
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from sentei.certificate.sentence import statement
 from sentei.evaluation.macs import count_macs, n_parameters
 from sentei.models import Architecture, build
 from sentei.risk import Claim
 from sentei.risk.decimals import grouped
 from sentei.steps.frozen import Plan
 from sentei.steps.provable import provable
-from sentei.steps.wording import statement
 
 BYTES_PER_PARAMETER = 4  # float32
 PASSES_PER_STEP = 3  # one forward and two for the gradients
@@ -44,7 +45,7 @@ def forecast(plan: Plan) -> Forecast:
     return Forecast(
         network=f"{architecture.name or architecture.factory}: {grouped(parameters)} parameters, "
         f"{grouped(BYTES_PER_PARAMETER * parameters)} bytes, {grouped(macs)} MACs for one example",
-        claims=tuple(_claim(claim, n_calibration) for claim in (plan.decision["claim"], *plan.decision["compare"])),
+        claims=tuple(_claim(claim, n_calibration) for claim in (*plan.decision["claims"], *plan.decision["compare"])),
         work=f"at most {grouped(rows)} rows to learn from, {_billions(rows * macs)} billion multiply-accumulates",
     )
 
@@ -61,7 +62,7 @@ def _rows_seen(plan: Plan) -> int:
     return n_train * (dense + int(recovery))
 
 
-def _claim(claim: Mapping[str, str], n: int) -> tuple[str, ...]:
-    wanted = Claim(claim["kind"], claim["tolerance"], claim["delta"], claim["gamma"])
+def _claim(claim: Mapping[str, Any], n: int) -> tuple[str, ...]:
+    wanted = Claim(**claim)
     exactly = f"{wanted.kind} <= {wanted.tolerance}, delta {wanted.delta}, on {grouped(n)} calibration rows"
-    return (statement(wanted), exactly, *provable(wanted, n))
+    return (statement([wanted]), exactly, *provable(wanted, n))

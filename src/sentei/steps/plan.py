@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sentei.data import SPLITS, Examples, Preprocessing, split_digest
+from sentei.errors import RecipeError
 from sentei.recipe import Recipe, parse_recipe
+from sentei.risk import Claim
 from sentei.steps.examples import OpenUri, keep, split_table
 from sentei.steps.feasible import require_feasible
 from sentei.steps.frozen import Plan, family_digest, seed_for
@@ -106,8 +108,10 @@ def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
 def _decision(recipe: Recipe, variants: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
     return {
         "name": recipe.name,
-        "claim": _claim(recipe.claim),
+        "claims": [_claim(claim) for claim in recipe.claim],
         "compare": [_claim(claim) for claim in recipe.compare],
+        "attacks": attacks(recipe),
+        "ledger": recipe.ledger.at,
         "procedure": recipe.procedure.model_dump(),
         "family": [variant["name"] for variant in variants],
         "family_digest": family_digest(variants),
@@ -117,5 +121,22 @@ def _decision(recipe: Recipe, variants: tuple[Mapping[str, Any], ...]) -> dict[s
     }
 
 
-def _claim(claim: Any) -> dict[str, str]:
-    return {"kind": claim.kind, "tolerance": claim.tolerance, "delta": claim.delta, "gamma": claim.gamma}
+def attacks(recipe: Recipe) -> list[dict[str, str]]:
+    """The perturbations under which robust claims look at rows; each once."""
+    named = [claim.settings for claim in (*recipe.claim, *recipe.compare) if claim.attack is not None]
+    found = [{key: one[key] for key in ("attack", "radius", "steps", "seed")} for one in named]
+    return [attack for index, attack in enumerate(found) if attack not in found[:index]]
+
+
+def _claim(claim: Any) -> dict[str, Any]:
+    """The claim's parts, after they were found to make a claim.
+
+    Raises:
+        RecipeError: No data could prove it.
+    """
+    parts = {name: getattr(claim, name) for name in ("kind", "tolerance", "delta", "gamma", "settings")}
+    try:
+        whole = Claim(**parts)
+    except ValueError as error:
+        raise RecipeError(f"claim: {error}; correct the recipe") from error
+    return {**parts, "gamma": whole.gamma, "settings": dict(whole.settings)}

@@ -6,11 +6,12 @@ from typing import Any
 
 from sentei.certificate.evidence import Evidence
 from sentei.certificate.record import Certificate
-from sentei.certificate.sentence import sentence
+from sentei.certificate.sentence import in_short, sentence
 from sentei.risk.decimals import grouped
 from sentei.steps import layout
 from sentei.steps.candidates import DECIDING
-from sentei.steps.describe import describe
+from sentei.steps.describe import compared, describe
+from sentei.steps.quality import quality
 
 Table = list[dict[str, str]]
 
@@ -30,8 +31,8 @@ def portrait(
     cost = record.procedure.cost
     return {
         "name": registered_model,
-        "claim": {"kind": record.claim.kind, "tolerance": record.claim.tolerance, "delta": record.claim.delta},
-        "n": str(record.counts.n_examples),
+        "claim": in_short(record),
+        "n": str(record.findings[0].tally.n_examples),
         "cost": {"name": cost, "value": next(row for row in table if row["name"] == record.variant.name)[cost]},
         "certificate_sha256": certificate_sha256,
         "dense_digest": record.dense.digest,
@@ -62,19 +63,18 @@ def untrue(artifact: layout.Artifact, record: Certificate, evidence: Evidence, m
 
 def _untrue_rows(table: Table, record: Certificate, evidence: Evidence) -> Iterator[str]:
     passed = {test.name: "certified" if test.passed else "refused" for test in record.procedure.tests}
-    losses = {"dense": evidence.dense_selection_losses, **evidence.selection_losses}
+    dense = evidence.dense_selection
     if [row["name"] for row in table] != ["dense", *(str(member["name"]) for member in evidence.family)]:
         yield f"{layout.TABLE}: does not list the family"
     for row in table:
         name = row["name"]
         known: dict[str, str] = {}
-        if name in losses:
-            known = {"accuracy": f"{1 - int(losses[name].sum()) / len(losses[name]):.6f}"} | dict(
-                evidence.costs.get(name, {})
-            )
+        if name == "dense" or name in evidence.selection_columns:
+            columns = dense if name == "dense" else evidence.selection_columns[name]
+            known = dict([quality(columns, dense)]) | dict(evidence.costs.get(name, {}))
         if name != "dense":
-            known["verdict"] = passed.get(name, "not tested") if name in losses else "failed"
-        wrong = {key: value for key, value in known.items() if row[key] != value}
+            known["verdict"] = passed.get(name, "not tested") if name in evidence.selection_columns else "failed"
+        wrong = {key: value for key, value in known.items() if row.get(key) != value}
         yield from (f"{layout.TABLE}: {name}: {key} is not {value}" for key, value in wrong.items())
 
 
@@ -92,5 +92,4 @@ def _differing(expected: Mapping[str, Any], stated: Mapping[str, Any]) -> list[s
 
 def _report_line(report: Mapping[str, Any]) -> str:
     n = report["n_examples"]
-    variant, dense = (100 * (1 - report[name] / n) for name in ("n_errors", "n_dense_errors"))
-    return f"on {grouped(n)} test rows, which no claim rests on: {variant:.2f} % right, the dense model {dense:.2f} %"
+    return f"on {grouped(n)} test rows, which no claim rests on: {compared(report)}"

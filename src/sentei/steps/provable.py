@@ -2,6 +2,7 @@
 
 from sentei.risk import Claim, Counts
 from sentei.risk.decimals import grouped
+from sentei.risk.tally import Disagreements
 from sentei.steps.wording import drop
 
 DISAGREEMENTS = (0, 0.005, 0.01, 0.02)
@@ -15,12 +16,15 @@ def provable(claim: Claim, n: int) -> tuple[str, ...]:
         >>> provable(Claim("risk", "0.01", "0.05"), 298)
         ('cannot be proven on 298 rows, even if no row is wrong: it takes at least 299 rows',)
     """
-    best = "no row is wrong" if claim.kind == "risk" else "the two models agree on every row"
+    best = "no row is wrong" if claim.kind in ("risk", "selective_risk") else "the two models agree on every row"
     hopeless = f"cannot be proven on {grouped(n)} rows, even if {best}: "
-    impossible = () if _passes(claim, n, 0) else (hopeless + _instead(claim),)
+    impossible = () if flawless_passes(claim, n) else (hopeless + _instead(claim),)
     if claim.kind == "accuracy_drop":
         return (*impossible, _drops(claim, n))
-    return impossible or (_errors(claim, n),)
+    counted = {"risk": "errors", "disagreement": "disagreements"}.get(claim.kind)
+    if impossible or counted is None or claim.settings.get("loss", "zero_one") != "zero_one":
+        return impossible or (f"can be proven on {grouped(n)} rows if {best}",)
+    return (_errors(claim, n, counted),)
 
 
 def fewest_rows(claim: Claim) -> int | None:
@@ -33,18 +37,18 @@ def fewest_rows(claim: Claim) -> int | None:
         299
     """
     low, high = 0, 1
-    while not _passes(claim, high, 0):
+    while not flawless_passes(claim, high):
         low, high = high, 2 * high
         if high > MOST_ROWS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _passes(claim, middle, 0) else (middle, high)
+        low, high = (low, middle) if flawless_passes(claim, middle) else (middle, high)
     return high
 
 
 def most_errors(claim: Claim, n: int) -> int:
-    """The most errors on ``n`` rows with which a variant passes a claim about risk; -1 if none pass.
+    """The most errors or disagreements on ``n`` rows with which a variant passes a claim about them; -1 if none pass.
 
     Example:
         >>> most_errors(Claim("risk", "0.05", "0.05"), 1000)
@@ -57,8 +61,26 @@ def most_errors(claim: Claim, n: int) -> int:
     return low
 
 
+def flawless_passes(claim: Claim, n: int) -> bool:
+    """Whether a variant without a flaw passes on ``n`` rows."""
+    best = claim.flawless(n)
+    return claim.holds(claim.p_value(best, _settled(claim)))
+
+
+def _settled(claim: Claim) -> dict[str, str]:
+    """What the selection split would settle for a variant without a flaw."""
+    bounded = claim.settings.get("loss", "zero_one") != "zero_one"
+    methods = {"risk": "betting" if bounded else "binomial"}
+    methods |= dict.fromkeys(("accuracy_drop", "robust_accuracy_drop"), "clipped")
+    method = claim.settings.get("method", "")
+    if method != "auto" or claim.value == 0:
+        return {}
+    return {"method": methods[claim.kind]} if claim.kind in methods else {}
+
+
 def _passes(claim: Claim, n: int, n_wrong: int) -> bool:
-    return claim.holds(claim.p_value(Counts(n, n_wrong, n_wrong, 0, 0)))
+    seen = Disagreements(n, n_wrong) if claim.kind == "disagreement" else Counts(n, n_wrong, n_wrong, 0, 0)
+    return claim.holds(claim.p_value(seen))
 
 
 def _instead(claim: Claim) -> str:
@@ -68,11 +90,11 @@ def _instead(claim: Claim) -> str:
     return f"it takes {'at least' if fewest else 'more than'} {grouped(fewest or MOST_ROWS)} rows"
 
 
-def _errors(claim: Claim, n: int) -> str:
+def _errors(claim: Claim, n: int, counted: str) -> str:
     errors = most_errors(claim, n)
     hundredths = errors * 10_000 // n  # rounded down: the rate that is said still passes
     return (
-        f"a variant passes with at most {grouped(errors)} errors on these {grouped(n)} rows, "
+        f"a variant passes with at most {grouped(errors)} {counted} on these {grouped(n)} rows, "
         f"a rate of {hundredths // 100}.{hundredths % 100:02} %"
     )
 

@@ -32,13 +32,14 @@ class Verified:
 
     def lines(self) -> list[str]:
         """What was found, for people."""
-        counts, tests = self.record.counts, self.record.procedure.tests
+        tests, bounds = self.record.procedure.tests, ", ".join(self.record.upper_bounds)
+        n_rows = self.record.findings[0].tally.n_examples
         return [
             f"verified: {sentence(self.record)}",
             f"  {self.n_files} files are what the manifest says, the model is the certified one",
-            f"  recomputed from {grouped(counts.n_examples)} calibration rows: the order of "
+            f"  recomputed from {grouped(n_rows)} calibration rows: the order of "
             f"{len(self.record.procedure.order)} variants, {len(tests)} tests, the choice, the bound "
-            f"{self.record.upper_bound}" + (f", and {self.n_comparisons} comparison(s)" if self.n_comparisons else ""),
+            f"{bounds}" + (f", and {self.n_comparisons} comparison(s)" if self.n_comparisons else ""),
         ]
 
 

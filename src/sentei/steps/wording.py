@@ -1,24 +1,12 @@
 """Claims and proven limits in words; whatever is rounded here is rounded so that it never promises more."""
 
+from collections.abc import Callable
 from decimal import ROUND_CEILING, Context, Decimal
 
 from sentei.risk import Claim
-from sentei.risk.claims import KINDS
 
 _CENT = Decimal("0.01")
 _TWO_UP = Context(prec=2, rounding=ROUND_CEILING)
-
-
-def statement(claim: Claim) -> str:
-    """What the claim promises, in words.
-
-    Example:
-        >>> statement(Claim("risk", tolerance="0.107", delta="0.05"))
-        'with 95 % confidence the variant errs on at most 10.7 % of rows'
-    """
-    confidence = f"{(1 - Decimal(claim.delta)) * 100:f}"
-    confidence = confidence.rstrip("0").rstrip(".") if "." in confidence else confidence
-    return f"with {confidence} % confidence {KINDS[claim.kind].describe_limit(Decimal(claim.tolerance))}"
 
 
 def drop(bound: str) -> str:
@@ -48,8 +36,21 @@ def proven(claim: Claim, bound: str) -> str:
         >>> proven(Claim("accuracy_drop", "0.01", "0.05"), "0.00565432")
         'the smallest drop that these rows prove for this variant alone: 0.57 points (0.00565432)'
     """
-    name, write = {"accuracy_drop": ("drop", drop), "risk": ("error rate", rate)}[claim.kind]
+    name, write = _BOUNDS[claim.kind]
+    if claim.settings.get("loss", "zero_one") != "zero_one":
+        name, write = {"risk": "mean loss", "loss_drop": "rise of the mean loss"}[claim.kind], str
     return f"the smallest {name} that these rows prove for this variant alone: {write(bound)} ({bound})"
+
+
+_BOUNDS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "accuracy_drop": ("drop", drop),
+    "robust_accuracy_drop": ("drop on perturbed rows", drop),
+    "worst_class_drop": ("drop of the worst class", drop),
+    "risk": ("error rate", rate),
+    "selective_risk": ("error rate on accepted rows", rate),
+    "disagreement": ("rate of disagreement", rate),
+    "loss_drop": ("rise of the mean loss", str),
+}
 
 
 def _hundredfold(bound: str) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sentei.risk import Claim, Counts, Test, fixed_sequence, pareto_order, run_fixed_sequence
+from sentei.risk import Claim, Counts, Finding, fixed_sequence, pareto_order, run_fixed_sequence
 
 CLAIM = Claim("risk", "0.1", "0.05")
 GOOD, BETTER, BAD = Counts(1000, 60, 60, 0, 0), Counts(1000, 50, 50, 0, 0), Counts(1000, 99, 99, 0, 0)
@@ -92,6 +92,6 @@ def test_an_order_with_repeated_or_costless_variants_is_refused(order, costs):
 
 
 @pytest.mark.parametrize("p_value", ["0.01x", 0.01, "", "NaN"])
-def test_a_test_holds_a_decimal_text(p_value):
+def test_a_finding_holds_a_decimal_text(p_value):
     with pytest.raises(ValueError, match="decimal text"):
-        Test("a", GOOD, p_value, True)
+        Finding({}, GOOD, p_value)

@@ -108,13 +108,13 @@ def _note(verdict: Path, bundle: Path) -> str:
 
 
 def _parent_params(frozen: Plan) -> dict[str, str]:
-    claim = frozen.decision["claim"]
+    claims = frozen.decision["claims"]
     return {
         "architecture": frozen.dense["architecture"]["name"] or frozen.dense["architecture"]["factory"],
         "source": frozen.examples["request"]["source"]["source"],
-        "claim": claim["kind"],
-        "tolerance": claim["tolerance"],
-        "delta": claim["delta"],
+        "claim": "+".join(claim["kind"] for claim in claims),
+        "tolerance": "+".join(claim["tolerance"] for claim in claims),
+        "delta": claims[0]["delta"],
         "n_calibration": str(frozen.examples["splits"]["calibration"]["n_examples"]),
         "n_variants": str(len(frozen.variants)),
         "family_digest": frozen.decision["family_digest"],

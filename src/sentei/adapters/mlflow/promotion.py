@@ -6,7 +6,15 @@ from decimal import Decimal, InvalidOperation
 
 PROMOTE = ("cheaper", "certified", "never")
 # The name that each kind of claim has for its tolerance.
-_TOLERANCES = {"accuracy_drop": "epsilon", "risk": "alpha"}
+_TOLERANCES = {
+    "accuracy_drop": "epsilon",
+    "robust_accuracy_drop": "epsilon",
+    "worst_class_drop": "epsilon",
+    "loss_drop": "epsilon",
+    "risk": "alpha",
+    "selective_risk": "alpha",
+    "disagreement": "alpha",
+}
 
 
 @dataclass(frozen=True)
@@ -15,8 +23,8 @@ class Standing:
 
     Attributes:
         certificate_sha256: Digest of its certificate.
-        claim: Kind of the claim: ``accuracy_drop``, ``risk``.
-        tolerance: Decimal text of epsilon or alpha.
+        claim: Kind of the claim, such as ``accuracy_drop``; of several claims, their kinds joined by ``+``.
+        tolerance: Decimal text of epsilon or alpha; of several claims, joined by ``+`` in the same order.
         delta: Decimal text of the chance of a false claim.
         n_examples: Decimal text of the number of calibration examples.
         cost_name: What the cost counts.
@@ -66,8 +74,13 @@ class Standing:
         )
         if missing := [name for name in names if not tags.get(name)]:
             raise ValueError(f"tags {', '.join(missing)} missing")
-        for name in (tolerance_name(claim), "delta", "cost"):
-            _number(name, tags[name])
+        for name, text in (("delta", tags["delta"]), ("cost", tags["cost"])):
+            _number(name, text)
+        tolerances = tags[tolerance_name(claim)].split("+")
+        for text in tolerances:
+            _number(tolerance_name(claim), text)
+        if len(tolerances) != len(claim.split("+")):
+            raise ValueError(f"tag {tolerance_name(claim)} has {len(tolerances)} numbers for the claims {claim}")
         return cls(*(tags[name] for name in names))
 
 
@@ -78,7 +91,7 @@ def tolerance_name(claim: str) -> str:
         >>> tolerance_name("accuracy_drop"), tolerance_name("risk")
         ('epsilon', 'alpha')
     """
-    return _TOLERANCES.get(claim, "tolerance")
+    return _TOLERANCES.get(claim.partition("(")[0], "tolerance") if "+" not in claim else "tolerance"
 
 
 def promotes(new: Standing, champion: Mapping[str, str] | None, promote: str) -> tuple[bool, str]:
@@ -117,7 +130,8 @@ def _cheaper(new: Standing, old: Standing) -> tuple[bool, str]:
         return False, f"the champion was made from another dense model ({old.dense_digest[:12]})"
     if new.claim != old.claim:
         return False, f"the champion's claim is about {old.claim}, the new one's about {new.claim}"
-    for name, ours, theirs in (("tolerance", new.tolerance, old.tolerance), ("delta", new.delta, old.delta)):
+    pairs = zip(new.tolerance.split("+"), old.tolerance.split("+"), strict=True)
+    for name, ours, theirs in (*(("tolerance", *pair) for pair in pairs), ("delta", new.delta, old.delta)):
         if Decimal(ours) > Decimal(theirs):
             return False, f"the champion's claim is stricter: {name} {theirs} against {ours}"
     if new.cost_name != old.cost_name:

@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentei.adapters.mlflow.aliases import SHA256, certified_versions, move_certified, move_champion
+from sentei.adapters.mlflow.aliases import (
+    REVOKED,
+    SHA256,
+    certified_versions,
+    is_revoked,
+    move_certified,
+    move_champion,
+)
 from sentei.adapters.mlflow.connection import asking, connect
 from sentei.adapters.mlflow.logged import ONNX, log_model, verify_model
 from sentei.adapters.mlflow.promotion import PROMOTE, Standing
 from sentei.certificate.record import Certificate, parse
+from sentei.certificate.sentence import in_short
 from sentei.errors import ArtifactError, CertificateError
 from sentei.steps.layout import CERTIFICATE, Artifact, reading
 
@@ -88,32 +96,36 @@ def register(bundle: Path, parent: str, settings: Settings | None = None) -> Reg
     Guarantee:
         However often it is repeated, and wherever it was killed, there is one version for one certificate, whose
         ``model.onnx`` was read back and is byte for byte the certified one; and ``champion`` never moves to anything
-        but such a version. Of several that are registered at once, the one stays that the others do not beat.
+        but such a version. Of several that are registered at once, the one stays that the others do not beat. A version
+        whose certificate was revoked gets no alias.
     """
     artifact = reading(bundle, _KIND)
     standing = _standing(artifact)
     client = connect()
     with asking(f"register {artifact.facts['name']} from run {parent}"):
         version = _version(client, artifact, standing, client.get_run(parent))
-        move_certified(client, version.name)
-        moved, reason = move_champion(client, version, standing, (settings or Settings()).promote)
+        if is_revoked(version):
+            moved, reason = False, f"this version was revoked at {version.tags[REVOKED]}"
+        else:
+            move_certified(client, version.name)
+            moved, reason = move_champion(client, version, standing, (settings or Settings()).promote)
         current = client.get_model_version(version.name, version.version)
     return Registered(current.name, str(current.version), tuple(sorted(current.aliases)), moved, reason)
 
 
 def _standing(artifact: Artifact) -> Standing:
     record, facts = _record(artifact), artifact.facts
-    claim = {"kind": record.claim.kind, "tolerance": record.claim.tolerance, "delta": record.claim.delta}
-    proven = {"claim": claim, "n": str(record.counts.n_examples), "dense_digest": record.dense.digest}
+    claim, n_examples = in_short(record), str(record.findings[0].tally.n_examples)
+    proven = {"claim": claim, "n": n_examples, "dense_digest": record.dense.digest}
     try:
         stated_claim = {name: facts["claim"][name] for name in claim}
         stated = {"claim": stated_claim, "n": str(facts["n"]), "dense_digest": facts["dense_digest"]}
         standing = Standing(
             certificate_sha256=artifact.files[CERTIFICATE],
-            claim=record.claim.kind,
-            tolerance=record.claim.tolerance,
-            delta=record.claim.delta,
-            n_examples=str(record.counts.n_examples),
+            claim=claim["kind"],
+            tolerance=claim["tolerance"],
+            delta=claim["delta"],
+            n_examples=n_examples,
             cost_name=facts["cost"]["name"],
             cost=facts["cost"]["value"],
             dense_digest=record.dense.digest,

@@ -1,0 +1,142 @@
+"""What an attempt on the calibration rows may spend: the ledger is asked before, and told before anybody else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sentei.certificate.canonical import digest
+from sentei.certificate.decide import order_variants
+from sentei.certificate.evidence import Evidence
+from sentei.certificate.record import Certificate, Entry, Refusal
+from sentei.errors import RecipeError
+from sentei.risk import Claim
+from sentei.steps.candidates import Candidates
+from sentei.steps.ledger import Attempt, Ledger, Quote, Spent
+from sentei.steps.provable import fewest_rows, flawless_passes
+
+if TYPE_CHECKING:
+    from sentei.steps.hearing import Hearing
+
+OpenLedger = Callable[[str], Ledger]
+NO_LEDGER = "none"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The ledger that counts attempts on these rows; or none.
+
+    Attributes:
+        place: Where it stands, as the recipe says.
+        ledger: None if the recipe wants none.
+    """
+
+    place: str
+    ledger: Ledger | None
+
+    @classmethod
+    def open(cls, place: str, open_ledger: OpenLedger | None) -> "Account":
+        """The account that the plan names.
+
+        Args:
+            place: A folder, ``s3://bucket/prefix`` or ``none``.
+            open_ledger: Turns a place into a ledger.
+
+        Raises:
+            RecipeError: The plan wants a ledger, and nobody here can open one.
+            LedgerError: The ledger cannot be trusted.
+        """
+        if place == NO_LEDGER:
+            return cls(place, None)
+        if open_ledger is None:
+            raise RecipeError(f"ledger.at: {place} cannot be opened here; set it to none, or run the pipeline")
+        return cls(place, open_ledger(place))
+
+    def hear(
+        self, hearing: "Hearing", claims: Sequence[Claim], candidates: Candidates
+    ) -> tuple[Certificate | Refusal, Evidence]:
+        """The record of these claims at the level that the ledger allows, and its evidence.
+
+        Args:
+            hearing: Decides, once the attempt is reserved.
+            claims: At the level that the recipe asked for.
+            candidates: The family.
+
+        Raises:
+            LedgerError: This attempt has answered otherwise before.
+        """
+        if self.ledger is None:
+            return hearing.decide(claims, None)
+        attempted = attempt_digest(hearing, claims, candidates)
+        n_variants = max(1, len(order_variants(claims, hearing.rule, hearing.selection)))
+        reserved = self.ledger.reserve(
+            hearing.row_digests,
+            hearing.rows_digest,
+            attempted,
+            claims[0].delta,
+            n_variants,
+            hearing.started_at,
+            provable=lambda price: _provable(claims, price, len(hearing.row_digests)),
+            rows_needed=lambda price: _rows_needed(claims, price),
+        )
+        if isinstance(reserved, Spent):
+            return hearing.refuse(claims, _spent(self.place, reserved.quote, attempted), reserved.reason)
+        return self._answered(hearing, [claim.at(reserved.price) for claim in claims], reserved)
+
+    def _answered(
+        self, hearing: "Hearing", claims: Sequence[Claim], attempt: Attempt
+    ) -> tuple[Certificate | Refusal, Evidence]:
+        entry = _reserved(f"{self.place}/{attempt.place}", attempt)
+        record, evidence = hearing.decide(claims, entry)
+        chosen = record.variant.name if isinstance(record, Certificate) else None
+        told = digest({"verdict": record.verdict, "chosen": chosen, "attempt": attempt.attempt_digest})
+        if self.ledger is not None:
+            self.ledger.answer(attempt, record.verdict, chosen, told)
+        return record, evidence
+
+
+def attempt_digest(hearing: "Hearing", claims: Sequence[Claim], candidates: Candidates) -> str:
+    """What makes two attempts the same: the same networks, claims, order and procedure.
+
+    A network that was trained again and came out otherwise is another attempt.
+    """
+    rule = hearing.rule
+    attempted: Mapping[str, Any] = {
+        "claims": [{**_plain(claim), "settings": dict(claim.settings)} for claim in claims],
+        "dense": candidates.dense.digest,
+        "variants": {name: candidates.variants[name].digest for name in candidates.sound()},
+        "order": list(order_variants(claims, rule, hearing.selection)),
+        "rule": {"cost": rule.cost, "order": rule.order},
+        "procedure": {"name": rule.procedure.name, "starts": rule.procedure.n_starts},
+    }
+    return digest(attempted)
+
+
+def _plain(claim: Claim) -> dict[str, str]:
+    return {"kind": claim.kind, "tolerance": claim.tolerance, "delta": claim.delta, "gamma": claim.gamma}
+
+
+def _reserved(place: str, attempt: Attempt) -> Entry:
+    return Entry(
+        "reserved",
+        place,
+        attempt.attempt_digest,
+        attempt.delta,
+        attempt.price,
+        attempt.number,
+        attempt.chains,
+        attempt.ranks,
+        attempt.costly,
+    )
+
+
+def _spent(place: str, quote: Quote, attempted: str) -> Entry:
+    return Entry("spent", place, attempted, quote.delta, quote.price or "0", quote.number, quote.chains, (), ())
+
+
+def _provable(claims: Sequence[Claim], price: str, n_rows: int) -> bool:
+    return all(flawless_passes(claim.at(price), n_rows) for claim in claims)
+
+
+def _rows_needed(claims: Sequence[Claim], price: str) -> int | None:
+    needed = [fewest_rows(claim.at(price)) for claim in claims]
+    return None if None in needed else max(row for row in needed if row is not None)

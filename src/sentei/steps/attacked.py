@@ -1,0 +1,47 @@
+"""What a served network does on rows that a fixed attack has perturbed against that very network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sentei.data import Examples
+from sentei.evaluation.outcomes import Columns, outcomes
+from sentei.evaluation.served import ServedModel
+from sentei.risk.claims.robust_drop import robust_column
+from sentei.steps import layout
+from sentei.steps.examples import preprocessing_of
+
+BATCH = 256
+
+
+def robust_columns(
+    variant: layout.Artifact,
+    data: Mapping[str, Any],
+    served: ServedModel,
+    rows: Examples,
+    attacks: Sequence[Mapping[str, str]],
+    *,
+    nan_is_wrong: bool = False,
+) -> Columns:
+    """One column of losses of 0 and 1 for each attack.
+
+    The perturbation follows the gradients of the network as it was trained; what is judged is the served file.
+
+    Args:
+        variant: Folder of the variant, with its weights.
+        data: The plan's ``examples`` part.
+        served: The variant as it is served.
+        rows: Labelled rows.
+        attacks: Settings of robust claims: ``attack``, ``radius``, ``steps`` and ``seed``.
+        nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
+    """
+    from sentei.evaluation.attacks import Attack, perturbed
+    from sentei.steps.networks import read_network
+
+    model, preprocessing = read_network(variant), preprocessing_of(data)
+    columns: Columns = {}
+    for settings in attacks:
+        attack = Attack(settings["attack"], float(settings["radius"]), int(settings["steps"]), int(settings["seed"]))
+        inputs = perturbed(model, preprocessing, rows.inputs, rows.labels, attack, BATCH)
+        seen = outcomes(served, inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong)
+        columns[robust_column(settings)] = seen["loss"]
+    return columns
