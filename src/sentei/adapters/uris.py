@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from sentei.errors import DataError
 from sentei.steps.examples import cache_folder
+
+if TYPE_CHECKING:
+    from sentei.steps.ledger import Ledger
 
 
 def open_uri(uri: str) -> Path:
@@ -49,3 +53,21 @@ def bundle_at(place: str) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         fetch_bundle(place, Path(folder) / "bundle")
         yield Path(folder) / "bundle"
+
+
+def open_ledger(place: str) -> "Ledger":
+    """The ledger that is kept at a place; opening it writes nothing, and what is not there yet is an empty ledger.
+
+    Args:
+        place: A folder, or ``s3://bucket/prefix/``.
+
+    Raises:
+        RecipeError: The URI cannot be read.
+    """
+    from sentei.steps.ledger import FolderShelf, Ledger
+
+    if not place.startswith("s3://"):
+        return Ledger(FolderShelf(place))
+    from sentei.adapters.s3.shelf import S3Shelf
+
+    return Ledger(S3Shelf(place))

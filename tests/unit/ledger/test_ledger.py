@@ -333,11 +333,11 @@ REPRICED = {"passed": [], "costly": [], "price": attempt_price("0.05", 1, ())}
         (rewritten, "attempts/000001/answered.json", {"verdict": "refused", "chosen": None}, "received 'refused'"),
         (rewritten, "attempts/000001/answered.json", {"verdict": "refused"}, "'refused' without"),
         (rewritten, "attempts/000001/answered.json", {"format": "sentei.ledger.answer/2"}, "expected the format"),
-        (rewritten, "sets/000001", {"format": "sentei.ledger.set/2"}, "expected the format sentei.ledger.set/1"),
-        (rewritten, "sets/000001", {"chains": []}, "expected chains that were founded before"),
+        (rewritten, "sets/000001.json", {"format": "sentei.ledger.set/2"}, "expected the format sentei.ledger.set/1"),
+        (rewritten, "sets/000001.json", {"chains": []}, "expected chains that were founded before"),
         (remove, "attempts/000001/answered.json", {}, "received 'silent'"),
         (remove, "attempts/000001/reserved.json", {}, "it was removed"),
-        (remove, "sets/000001", {}, "it was removed"),
+        (remove, "sets/000001.json", {}, "it was removed"),
     ],
 )
 def test_an_altered_ledger_is_refused(ledger, place, change, key, fields, told):

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import os
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -29,6 +31,9 @@ _CONFIG = Config(retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"}, 
 _BLOCK = 1 << 20
 _LARGEST_PUT = 5 << 30
 _ABSENT = {"404", "NoSuchKey"}
+_TAKEN = {"412", "PreconditionFailed"}
+# Another writer of this very key has not finished; in seconds, 2.5 in all.
+_CONFLICTING, _WAITS = {"409", "ConditionalRequestConflict"}, (0.01, 0.04, 0.15, 0.6, 1.7)
 _BROKEN_READS = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 
 
@@ -98,6 +103,45 @@ class S3:
                 ChecksumSHA256=base64.b64encode(checksum).decode(),
             )
 
+    def put_new(self, address: Address, data: bytes) -> bool:
+        """Put a small object on S3 unless one stands there; False if one does, which then stays as it is.
+
+        Raises:
+            ServiceError: The server refused or could not be reached. The object may stand there all the same, as it
+                may when False is returned after an answer was lost on its way: read it.
+
+        Guarantee:
+            As strong as the server's: one that enforces ``If-None-Match`` lets a single writer through.
+        """
+        waits = iter(_WAITS)
+        while True:
+            with asking("write", address, self.endpoint):
+                try:
+                    self._put_new(address, data)
+                    return True
+                except ClientError as error:
+                    if code_of(error) in _TAKEN:
+                        return False
+                    if code_of(error) not in _CONFLICTING or (wait := next(waits, None)) is None:
+                        raise
+            time.sleep(wait)
+
+    def read(self, address: Address) -> bytes | None:
+        """The bytes of a small object, checked against the server's checksum; None if there is no such object.
+
+        Raises:
+            ServiceError: The server refused, could not be reached, or gave damaged bytes.
+        """
+        with asking("read", address, self.endpoint), TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            try:
+                self._fetch(address, path, "")
+            except ClientError as error:
+                if code_of(error) in _ABSENT:
+                    return None
+                raise
+            return path.read_bytes()
+
     def download_file(self, uri: str, path: Path, etag: str = "") -> None:
         """Fetch one object; the file appears at ``path`` by rename, after its bytes were found right.
 
@@ -138,6 +182,16 @@ class S3:
                 for found in page.get("Contents", []):
                     if not found["Key"].endswith("/"):
                         yield Stored(Address(folder.bucket, found["Key"]), found["Size"], found["ETag"])
+
+    def _put_new(self, address: Address, data: bytes) -> None:
+        self._client.put_object(
+            Bucket=address.bucket,
+            Key=address.key,
+            Body=data,
+            IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
+            ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
+        )
 
     def _fetch(self, address: Address, partial: Path, etag: str) -> None:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -43,13 +43,21 @@ class History:
         Raises:
             LedgerError: A record was removed or altered, or contradicts those before it.
         """
+        self.look_for_attempts()
+        for attempt in self._attempts:
+            self.answer_of(attempt)
+
+    def look_for_attempts(self) -> None:
+        """Read what other processes have reserved since; what has been answered since stays silent.
+
+        Raises:
+            LedgerError: A record was removed or altered, or contradicts those before it.
+        """
         for data in numbered(self._shelf, "attempts/", reserved_key, len(self._attempts)):
             sequence = len(self._attempts) + 1
             attempt = read_attempt(data, f"{self._shelf.place}: {reserved_key(sequence)}")
             self._compare(attempt, attempt_key(sequence))
             self._attempts.append(attempt)
-        for attempt in self._attempts:
-            self.answer_of(attempt)
 
     def answer_of(self, attempt: Attempt) -> Answer | None:
         """What the attempt has answered by now."""

@@ -94,23 +94,25 @@ class Ledger:
         """
         request = Request(attempt_digest, calibration_digest, delta, n_variants, reserved_at)
         packed, sets, history = pack_rows(row_digests), Sets(self._shelf), History(self._shelf)
-        n_known = -1
+        # The family is chosen already, so it can depend on no answer that is given from here on.
+        history.look()
         while True:
-            history.look()
             found = sets.find(packed)
             attempt, before = request.behind(history, sets, found)
             if (same := history.find(attempt.key)) is not None:
                 return request.again(same)
             if (refusal := spent(quote_of(attempt, before), provable, rows_needed)) is not None:
                 return refusal
+            record = write_attempt(attempt)
+            if sets.register(packed) != found:
+                continue
+            # One name for each attempt of the whole ledger: whoever takes it has seen every attempt before it.
+            if self._shelf.put_new(reserved_key(history.n_attempts + 1), record):
+                return attempt
+            n_known = history.n_attempts
+            history.look_for_attempts()
             if history.n_attempts == n_known:
                 raise unseen(self._shelf, attempt.place)
-            record = write_attempt(attempt)
-            if sets.register(packed) == found:
-                # One name for each attempt of the whole ledger: whoever takes it has seen every attempt before it.
-                if self._shelf.put_new(reserved_key(history.n_attempts + 1), record):
-                    return attempt
-                n_known = history.n_attempts
 
     def answer(self, attempt: Attempt, verdict: Verdict, chosen: str | None, record_sha256: str) -> None:
         """Keep what the attempt came to; after this, and not before, it may be shown to anyone.

@@ -123,7 +123,7 @@ class Sets:
 
 
 def _key(number: int) -> str:
-    return f"sets/{number:06d}"
+    return f"sets/{number:06d}.json"
 
 
 def _share(packed: bytes, other: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Where a ledger keeps its records: written once under a name, whole or not at all, and never changed."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Protocol
 
 from sentei.errors import LedgerError
 from sentei.steps.layout import PARTIAL
+
+_NUMBER = re.compile("[0-9]+")
 
 
 class Shelf(Protocol):
@@ -90,7 +93,8 @@ def numbered(shelf: Shelf, prefix: str, key_of: Callable[[int], str], n_known: i
     Raises:
         LedgerError: A record is missing before the last one.
     """
-    last = max((int(key.removeprefix(prefix).partition("/")[0]) for key in shelf.keys(prefix)), default=0)
+    numbers = [_NUMBER.match(key.removeprefix(prefix)) for key in shelf.keys(prefix)]
+    last = max((int(number[0]) for number in numbers if number), default=0)
     number = n_known + 1
     while (data := shelf.get(key_of(number))) is not None:  # also beyond what the list held: it may be a moment old
         yield data
