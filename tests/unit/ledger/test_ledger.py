@@ -123,7 +123,8 @@ def test_a_quote_reads_only_and_comes_true(ledger, place):
         f"attempt 1, {NOON}: 14 variants at 0.0303: refused",
         f"attempt 2, {NOON}: 14 variants at 0.00506: certified v3",
         f"attempt 3, {NOON}: 14 variants at 0.0000321: refused",
-        "the next attempt would test at 0.00000522 after a refusal and at 1.16E-7 after a certificate",
+        "the one after it would test at 0.00000522 after a refusal, and at 1.16E-7 after a certificate, which "
+        "costs all that follow a factor of 45",
     )
 
 
@@ -131,7 +132,8 @@ def test_a_quote_for_fresh_rows_says_so(ledger):
     lines = ledger.quote(FIRST, "0.05", 14).lines()
     assert lines == (
         "attempt 1 on these rows tests at 0.0303 of delta 0.05: nothing was attempted before on any of these 100 rows",
-        "the next attempt would test at 0.00506 after a refusal and at 0.000168 after a certificate",
+        "the one after it would test at 0.00506 after a refusal, and at 0.000168 after a certificate, which costs "
+        "all that follow a factor of 30",
     )
 
 

@@ -21,12 +21,14 @@ class Chain:
         rank: Its place in the order of founding, from 1.
         sets: The sets that belong to it.
         entries: The attempts on all sets that touch it, in order.
+        next: What one more attempt on its rows would cost that is like the last one; None before the first one.
     """
 
     name: str
     rank: int
     sets: tuple[RowSet, ...]
     entries: tuple[Entry, ...]
+    next: Quote | None
 
 
 class Ledger:
@@ -156,10 +158,16 @@ class Ledger:
         """
         sets, history = Sets(self._shelf), History(self._shelf)
         history.look()
-        return tuple(
-            Chain(name, rank, tuple(sets.of_chain(name)), tuple(history.of([name])))
-            for rank, name in enumerate(sets.chains(), start=1)
-        )
+        return tuple(self._chain(name, sets, history) for name in sets.chains())
+
+    def _chain(self, name: str, sets: Sets, history: History) -> Chain:
+        members, entries = tuple(sets.of_chain(name)), tuple(history.of([name]))
+        quote = None
+        if entries:
+            last = entries[-1].attempt
+            request = Request(UNKNOWN, UNKNOWN, last.delta, last.n_variants, reserved_at="")
+            quote = quote_of(*request.behind(history, sets, RowSet(name, members[0].n_rows, (name,))))
+        return Chain(name, sets.ranks([name])[0], members, entries, quote)
 
     def _check_reserved(self, attempt: Attempt) -> None:
         if self._shelf.get(f"{attempt.place}/reserved.json") != write_attempt(attempt):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sentei.risk.decimals import grouped, short_down
 from sentei.risk.ledger import LAST_ATTEMPT, attempt_price
@@ -38,19 +39,27 @@ class Quote:
     after_pass: str | None
 
     def lines(self) -> tuple[str, ...]:
-        """The quote in words."""
+        """The quote in words: the price, every attempt so far, and what this one would make of the next price."""
+        return (self.now(), *map(told, self.before), *self.then())
+
+    def now(self) -> str:
+        """The price in words."""
         if self.price is None:
-            return (f"these rows have served {LAST_ATTEMPT} attempts, and serve no more",)
-        share = f"{short_down(self.price)} of delta {self.delta}"
-        if not self.before:
-            share = f"{share}: nothing was attempted before on any of these {grouped(self.n_rows)} rows"
-        then = [
-            f"{short_down(price)} after {what}"
-            for price, what in ((self.after_refusal, "a refusal"), (self.after_pass, "a certificate"))
-            if price is not None
-        ]
-        lines = (f"attempt {self.number} on these rows tests at {share}", *map(told, self.before))
-        return (*lines, f"the next attempt would test at {' and at '.join(then)}") if then else lines
+            return f"these rows have served {LAST_ATTEMPT} attempts, and serve no more"
+        share = f"attempt {self.number} on these rows tests at {short_down(self.price)} of delta {self.delta}"
+        if self.before:
+            return share
+        return f"{share}: nothing was attempted before on any of these {grouped(self.n_rows)} rows"
+
+    def then(self) -> tuple[str, ...]:
+        """The price of the attempt after this one in words, and how much of it a certificate takes."""
+        if self.after_refusal is None or self.after_pass is None:
+            return ()
+        factor = round(Decimal(self.after_refusal) / Decimal(self.after_pass))
+        return (
+            f"the one after it would test at {short_down(self.after_refusal)} after a refusal, and at "
+            f"{short_down(self.after_pass)} after a certificate, which costs all that follow a factor of {factor}",
+        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def spent(quote: Quote, provable: Provable | None, rows_needed: RowsNeeded | Non
     if quote.price is not None and (provable is None or provable(quote.price)):
         return None
     fresh = rows_needed(attempt_price(quote.delta, 0, ())) if rows_needed else None
-    reason = f"{quote.lines()[0]}; " if quote.before else ""
+    reason = f"{quote.now()}; " if quote.before else ""
     if quote.price is not None:
         rows = grouped(quote.n_rows)
         reason += f"at the level {short_down(quote.price)} even a variant without a flaw cannot pass on {rows} rows; "
