@@ -18,6 +18,7 @@ class Commands(click.Group):
         "compile": "sentei.cli.compile:compile_package",
         "verify": "sentei.cli.verify:verify",
         "keygen": "sentei.cli.keygen:keygen",
+        "ledger": "sentei.cli.ledger:ledger",
         "data": "sentei.cli.data:data",
         "recipe": "sentei.cli.recipe:recipe",
     }
@@ -52,7 +53,7 @@ def cli() -> None:
       sentei verify released/...        check a released bundle: every digest, count and p-value
 
     Exit codes: 0 done (a refusal is a result, too), 2 recipe or command, 3 files, 4 network, 5 data, 6 certificate,
-    7 service.
+    7 service, 8 ledger.
     """  # noqa: D301  # click asks for the control character itself, which keeps the lines below it as they are
 
 
