@@ -16,6 +16,7 @@ from sentei.adapters.mlflow.registry import Settings, register
 from sentei.errors import ArtifactError, CertificateError, ModelError, RecipeError, ServiceError
 from sentei.risk import Claim
 from sentei.steps.layout import reading, writing
+from tests.services.interruption import Interrupted
 
 HERE = Path(__file__).parent
 CHEAPEST = {"name": "bytes", "value": "1"}
@@ -243,24 +244,6 @@ def test_registrations_killed_anywhere_end_in_one_version(local_mlflow, make_bun
             "sources": [True],
         }
     ]
-
-
-class Interrupted:
-    """A client between whose looking and setting another process registers, once."""
-
-    def __init__(self, client, before, other):
-        self._client, self._before, self._other = client, before, other
-
-    def __getattr__(self, name):
-        method = getattr(self._client, name)
-
-        def call(*arguments, **named):
-            if self._other and (name, *arguments[:2]) == self._before:
-                other, self._other = self._other, None
-                other()
-            return method(*arguments, **named)
-
-        return call if callable(method) else method
 
 
 @pytest.mark.parametrize("promote", ["cheaper", "certified"])

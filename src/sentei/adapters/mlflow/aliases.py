@@ -3,6 +3,9 @@
 MLflow sets an alias whatever stands there, so a process may overwrite what another has set since it looked. Therefore
 each version says by a tag when it sets out for ``champion`` and when it is there; a process that has set the alias
 looks for versions that were on their way at the same time, and goes on until none of them beats the champion.
+
+A revoked version has neither alias: it says by a tag that it is revoked before its aliases are taken away, and whoever
+has set one looks for that tag afterwards.
 """
 
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ CERTIFIED = "certified"
 CHAMPION = "champion"
 SHA256 = "certificate_sha256"
 PROMOTION = "promotion"
+REVOKED, REASON = "revoked", "revoked_reason"
 _STARTED, _DONE = "started", "done"
 _ATTEMPTS = 20
 
@@ -34,15 +38,32 @@ def certified_versions(client: "MlflowClient", name: str) -> list["ModelVersion"
             return sorted(found, key=lambda one: int(one.version))
 
 
+def is_revoked(version: "ModelVersion") -> bool:
+    """Whether somebody has revoked the version's certificate."""
+    return bool(version.tags.get(REVOKED))
+
+
+def remove_alias(client: "MlflowClient", name: str, alias: str, version: str) -> bool:
+    """Take the alias away if it stands at this version; whether it did."""
+    current = _at(client, name, alias)
+    if current is None or int(current.version) != int(version):
+        return False
+    client.delete_registered_model_alias(name, alias)
+    return True
+
+
 def move_certified(client: "MlflowClient", name: str) -> None:
-    """Leave ``certified`` at the newest certified version; a late repetition moves it nowhere.
+    """Leave ``certified`` at the newest certified version that nobody has revoked; a late repetition moves it nowhere.
 
     Raises:
         ServiceError: Other processes kept moving it.
     """
     for _ in range(_ATTEMPTS):
         current, newest = _at(client, name, CERTIFIED), _newest(client, name)
-        if current is not None and int(current.version) >= int(newest.version):
+        if current is not None and is_revoked(current):
+            remove_alias(client, name, CERTIFIED, current.version)
+            current = None
+        if newest is None or (current is not None and int(current.version) >= int(newest.version)):
             return
         client.set_registered_model_alias(name, CERTIFIED, newest.version)
     raise _unstable(name, CERTIFIED)
@@ -66,14 +87,21 @@ def move_champion(
     # Asked before the champion is: who was there by now stands behind the alias, or was beaten by what does.
     settled = {int(one.version) for one in certified_versions(client, name) if one.tags.get(PROMOTION) == _DONE}
     contenders, reason, state = {mine: standing}, "this version is the champion", version.tags.get(PROMOTION)
+    before: ModelVersion | None = None
     for _ in range(_ATTEMPTS):
         champion = _at(client, name, CHAMPION)
+        if champion is not None and is_revoked(champion):
+            if contenders.pop(int(champion.version), None):  # revoked while it was on its way
+                champion, before = _give_back(client, champion, before), None
+            else:
+                champion = None
         number, why = _first_to_take(contenders, champion, promote)
         if number is None:
             break
         if number == mine:
             state, reason = _mark(client, version, _STARTED), why
         client.set_registered_model_alias(name, CHAMPION, str(number))
+        before = champion or before
         contenders |= _on_their_way(client, name, settled | {mine})
     else:
         raise _unstable(name, CHAMPION)
@@ -81,7 +109,20 @@ def move_champion(
         _mark(client, version, _DONE)
     if champion is not None and int(champion.version) == mine:
         return True, reason
+    if mine not in contenders:
+        return False, "this version was revoked"
     return False, _takes(mine, standing, champion, promote)[1]
+
+
+def _give_back(
+    client: "MlflowClient", revoked: "ModelVersion", before: "ModelVersion | None"
+) -> "ModelVersion | None":
+    """Who is the champion in the place of a revoked one: whoever was it before, unless that one is revoked, too."""
+    if before is not None and not is_revoked(client.get_model_version(before.name, before.version)):
+        client.set_registered_model_alias(before.name, CHAMPION, before.version)
+        return before
+    remove_alias(client, revoked.name, CHAMPION, revoked.version)
+    return None
 
 
 def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
@@ -89,18 +130,18 @@ def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
     return client.get_model_version(name, version) if version is not None else None
 
 
-def _newest(client: "MlflowClient", name: str) -> "ModelVersion":
+def _newest(client: "MlflowClient", name: str) -> "ModelVersion | None":
     # A second version of one certificate is about to be deleted by the process that made it.
     first: dict[str, ModelVersion] = {}
     for one in certified_versions(client, name):
         first.setdefault(one.tags[SHA256], one)
-    return max(first.values(), key=lambda one: int(one.version))
+    return max((one for one in first.values() if not is_revoked(one)), key=lambda one: int(one.version), default=None)
 
 
 def _on_their_way(client: "MlflowClient", name: str, without: set[int]) -> dict[int, Standing]:
     found = {}
     for one in certified_versions(client, name):
-        if int(one.version) not in without and one.tags.get(PROMOTION):
+        if int(one.version) not in without and one.tags.get(PROMOTION) and not is_revoked(one):
             try:
                 found[int(one.version)] = Standing.of(one.tags)
             except ValueError:  # nobody can tell any more what it claims, so it is not promoted

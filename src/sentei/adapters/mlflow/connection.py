@@ -58,10 +58,14 @@ def tracking_uri() -> str:
 
 def artifact_root() -> str | None:
     """Where a new experiment keeps its artifacts: beside a local database; None where a server decides."""
+    database = local_database()
+    return str(database.parent / "mlartifacts") if database else None
+
+
+def local_database() -> Path | None:
+    """The file that keeps the runs; None where a server keeps them."""
     uri = tracking_uri()
-    if not uri.startswith(_SQLITE):
-        return None
-    return str(Path(uri.removeprefix(_SQLITE)).absolute().parent / "mlartifacts")
+    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
 
 
 @contextmanager
