@@ -71,7 +71,7 @@ def _record(folder: Path) -> dict[str, Any]:
 def _claim(record: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     chosen = record["variant"]["name"] if record["verdict"] == "certified" else None
     return {
-        **record["claim"],
+        **record["claims"][0],
         "verdict": record["verdict"],
         "n_tested": len(record["procedure"]["tests"]),
         "certified_sparsity": table[chosen]["achieved_sparsity"] if chosen else None,

@@ -153,7 +153,7 @@ class Claim:
 
     def flawless(self, n_rows: int) -> Seen:
         """The best that could be seen on so many rows."""
-        return self._kind.flawless(n_rows)
+        return self._kind.flawless(n_rows, self.settings)
 
     def describe_limit(self) -> str:
         """The claim in words, after "with confidence ..."."""

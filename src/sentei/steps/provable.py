@@ -1,5 +1,7 @@
 """What so many calibration rows can prove at best, in words, before anything is trained."""
 
+from dataclasses import replace
+
 from sentei.risk import Claim, Counts
 from sentei.risk.decimals import grouped
 from sentei.risk.tally import Disagreements
@@ -7,6 +9,7 @@ from sentei.steps.wording import drop
 
 DISAGREEMENTS = (0, 0.005, 0.01, 0.02)
 MOST_ROWS = 10**8
+DROP_METHODS = ("paired", "clipped")
 
 
 def provable(claim: Claim, n: int) -> tuple[str, ...]:
@@ -36,6 +39,8 @@ def fewest_rows(claim: Claim) -> int | None:
         >>> fewest_rows(Claim("risk", "0.01", "0.05"))
         299
     """
+    if claim.value == 0:
+        return None
     low, high = 0, 1
     while not flawless_passes(claim, high):
         low, high = high, 2 * high
@@ -62,20 +67,15 @@ def most_errors(claim: Claim, n: int) -> int:
 
 
 def flawless_passes(claim: Claim, n: int) -> bool:
-    """Whether a variant without a flaw passes on ``n`` rows."""
-    best = claim.flawless(n)
-    return claim.holds(claim.p_value(best, _settled(claim)))
-
-
-def _settled(claim: Claim) -> dict[str, str]:
-    """What the selection split would settle for a variant without a flaw."""
-    bounded = claim.settings.get("loss", "zero_one") != "zero_one"
-    methods = {"risk": "betting" if bounded else "binomial"}
-    methods |= dict.fromkeys(("accuracy_drop", "robust_accuracy_drop"), "clipped")
-    method = claim.settings.get("method", "")
-    if method != "auto" or claim.value == 0:
-        return {}
-    return {"method": methods[claim.kind]} if claim.kind in methods else {}
+    """Whether a variant without a flaw passes on ``n`` rows, by the method that the selection split would settle."""
+    if claim.value == 0:
+        return False
+    best, methods = claim.flawless(n), (claim.settings.get("method", ""),)
+    if methods == ("auto",):
+        masks = claim.settings.get("loss", "zero_one") != "zero_one"
+        methods = (("betting", "hoeffding-bentkus") if masks else ("binomial",)) if claim.kind == "risk" else DROP_METHODS
+    settled = [{"method": method} if method else {} for method in methods]
+    return any(claim.holds(claim.p_value(best, choice)) for choice in settled)
 
 
 def _passes(claim: Claim, n: int, n_wrong: int) -> bool:
@@ -100,6 +100,7 @@ def _errors(claim: Claim, n: int, counted: str) -> str:
 
 
 def _drops(claim: Claim, n: int) -> str:
+    claim = replace(claim, settings={"method": "paired"}) if claim.settings["method"] == "auto" else claim
     halves = sorted({round(n * share / 2) for share in DISAGREEMENTS})
     bounds = [(half, drop(claim.upper_bound(Counts(n, half, half, half, half)))) for half in halves]
     said = ", ".join(f"{bound} with {grouped(half)} and {grouped(half)}" for half, bound in bounds)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sentei.steps.account import OpenLedger
 from sentei.steps.assemble import assemble
 from sentei.steps.calibrate import Decided, calibrate
 from sentei.steps.evaluate import evaluate
@@ -33,6 +34,7 @@ family:
   variants:
     - {sparsity: 0.999}
 claim: {epsilon: 0.03}
+ledger: {at: none}
 compare:
   - {kind: risk, alpha: 0.2}
   - {epsilon: 0}
@@ -75,10 +77,17 @@ class Chain:
             finetune(self.examples, self[f"pruned/{name}"], self["dense"], self[f"made/{name}"])
             evaluate(self.examples, self[f"made/{name}"], "selection", self[f"seen/{name}"])
 
-    def calibrate(self, verdict: str = "verdict", chosen: str = "chosen", names: list[str] | None = None) -> Decided:
+    def calibrate(
+        self,
+        verdict: str = "verdict",
+        chosen: str = "chosen",
+        names: list[str] | None = None,
+        open_ledger: OpenLedger | None = None,
+    ) -> Decided:
         made, seen = ([self[f"{kind}/{name}"] for name in names or self.names] for kind in ("made", "seen"))
         dense = self["dense"], self["reference"]
-        return calibrate(self.decision, self.examples, *dense, made, seen, self[verdict], self[chosen], STARTED)
+        written = made, seen, self[verdict], self[chosen]
+        return calibrate(self.decision, self.examples, *dense, *written, STARTED, open_ledger=open_ledger)
 
     def report(self) -> dict[str, str]:
         evaluate(self.examples, self["chosen"], "test", self["test"])

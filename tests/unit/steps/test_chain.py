@@ -28,7 +28,7 @@ VANISHED = "magnitude-l1-global-0.999"
 
 def losses(chain, folder):
     with np.load(chain[folder] / "losses.npz") as arrays:
-        return arrays["losses"]
+        return arrays["loss"]
 
 
 def served_losses(path, rows):
@@ -170,7 +170,7 @@ def test_the_chosen_variant_is_the_smallest_certified_one(chain):
 def test_the_counts_are_those_of_plain_sessions_on_the_calibration_rows(chain):
     rows = open_split(chain.plan.examples, "calibration")
     dense, chosen = (served_losses(chain[name], rows).astype(int) for name in ("dense", "chosen"))
-    counts = record(chain).counts
+    counts = record(chain).findings[0].tally
     assert (counts.n_examples, counts.n_errors, counts.n_dense_errors) == (600, chosen.sum(), dense.sum())
     assert (counts.n_harmed, counts.n_helped) == ((chosen > dense).sum(), (chosen < dense).sum())
 
@@ -178,8 +178,10 @@ def test_the_counts_are_those_of_plain_sessions_on_the_calibration_rows(chain):
 def test_a_variant_that_was_not_tested_has_seen_no_calibration_row(chain):
     tested = {test.name for test in record(chain).procedure.tests}
     with np.load(chain["verdict"] / "evidence/losses.npz") as arrays:
-        calibrated = {name.removeprefix("calibration/of/") for name in arrays if name.startswith("calibration/of/")}
-        selected = {name.removeprefix("selection/of/") for name in arrays if name.startswith("selection/of/")}
+        calibrated, selected = (
+            {name.split("/")[2] for name in arrays if name.startswith(f"{split}/of/")}
+            for split in ("calibration", "selection")
+        )
     assert calibrated == tested
     assert selected == set(chain.names) - {VANISHED}
     assert tested < selected
@@ -216,7 +218,7 @@ def test_further_claims_are_recorded_and_recomputed(chain):
     kinds = [line.split()[0] for line in facts["lines"][facts["lines"].index("") + 2 :]]
     assert kinds == ["accuracy_drop", "risk", "accuracy_drop"]
     stated = [
-        parse(next((chain["verdict"] / f"comparison-{index}").glob("*.json")).read_bytes()).claim for index in (1, 2)
+        parse(next((chain["verdict"] / f"comparison-{index}").glob("*.json")).read_bytes()).claims[0] for index in (1, 2)
     ]
     assert [(claim.kind, claim.tolerance) for claim in stated] == [("risk", "0.2"), ("accuracy_drop", "0")]
     assert verify(chain["bundle"]).n_comparisons == 2
@@ -226,8 +228,9 @@ def test_the_report_counts_the_test_rows(chain):
     report = json.loads((chain["bundle"] / "report.json").read_bytes())
     rows = open_split(chain.plan.examples, "test")
     assert report["n_examples"] == 200
-    assert report["n_errors"] == served_losses(chain["chosen"], rows).sum()
-    assert report["n_dense_errors"] == served_losses(chain["dense"], rows).sum()
+    for role, model in (("variant", "chosen"), ("dense", "dense")):
+        assert float(report[role]) == pytest.approx(1 - served_losses(chain[model], rows).mean(), abs=1e-6)
+    assert report["quality"] == "accuracy"
 
 
 def test_the_bundle_holds_the_certified_model_itself(chain):
@@ -244,7 +247,7 @@ def test_only_selection_and_test_are_evaluated(chain, tmp_path, split):
 
 @pytest.mark.parametrize("cost_name", ["bytes", "macs", "nonzero_macs", "parameters"])
 def test_every_cost_of_the_recipe_can_decide(chain, tmp_path, cost_name):
-    decision = {**chain.plan.decision, "procedure": {"order": "listed", "cost": cost_name}}
+    decision = {**chain.plan.decision, "procedure": {**chain.plan.decision["procedure"], "order": "listed", "cost": cost_name}}
     here = replace(chain, plan=replace(chain.plan, decision=decision))
     for name in ("dense", "reference", "made", "seen", "dense-test"):
         (tmp_path / name).symlink_to(chain[name])

@@ -88,4 +88,4 @@ def test_another_seed_deals_other_rows_and_draws_other_weights(chain):
 def test_a_change_of_the_claim_changes_only_the_decision(chain):
     other = plan(chain.recipe.replace("claim: {epsilon: 0.03}", "claim: {epsilon: 0.02}"))
     assert to_text(replace(other, decision={}).record()) == to_text(replace(chain.plan, decision={}).record())
-    assert other.decision["claim"]["tolerance"] == "0.02"
+    assert other.decision["claims"][0]["tolerance"] == "0.02"

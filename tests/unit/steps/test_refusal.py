@@ -14,7 +14,7 @@ HOPELESS = "magnitude-l1-global-0.97"
 
 
 def decided_on(chain, tmp_path, family, claim):
-    recipe = chain.recipe.partition("family:")[0] + f"family: {family}\nclaim: {claim}\n"
+    recipe = chain.recipe.partition("family:")[0] + f"family: {family}\nledger: {{at: none}}\nclaim: {claim}\n"
     here = type(chain)(tmp_path, recipe, plan(recipe))
     assert here.plan.dense == chain.plan.dense
     for name in ("dense", "scores", "reference"):
@@ -35,7 +35,7 @@ def test_the_record_says_why_and_that_no_rows_would_do(hopeless):
     assert decided.verdict == "refused"
     assert decided.verdicts == {HOPELESS: "refused"}
     assert record.reason.startswith(f"the safest variant '{HOPELESS}' did not pass: ")
-    assert record.candidates[0].rows_needed is None
+    assert record.candidates[0].outlooks[0].rows_needed is None
     lines = layout.reading(here["verdict"]).facts["lines"]
     assert lines == [
         f"nothing was certified: {record.reason}",
@@ -61,7 +61,7 @@ def test_it_says_how_many_rows_a_promising_variant_would_need(chain, tmp_path):
     here, decided = decided_on(chain, tmp_path, "{variants: [{sparsity: 0.3}]}", "{epsilon: 0.004}")
     assert decided.verdict == "refused"
     record = parse((here["verdict"] / "refusal.json").read_bytes())
-    needed = record.candidates[0].rows_needed
+    needed = record.candidates[0].outlooks[0].rows_needed
     assert needed > 600
     line = layout.reading(here["verdict"]).facts["lines"][1]
     assert line == f"magnitude-l1-global-0.30 would pass with probability 0.8 on about {needed} calibration rows"
@@ -92,7 +92,7 @@ def test_a_dense_model_that_breaks_the_claim_itself_is_refused_at_sparsity_zero(
     assert record.procedure.order == (first, second)
     assert [(test.name, test.passed) for test in record.procedure.tests] == [(first, False)]
     assert f"'{first}' did not pass" in record.reason
-    counts = record.procedure.tests[0].counts
+    counts = record.procedure.tests[0].findings[0].tally
     assert counts.n_errors == counts.n_dense_errors > 0
     assert (counts.n_harmed, counts.n_helped) == (0, 0)
 

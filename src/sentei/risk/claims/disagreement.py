@@ -61,7 +61,7 @@ class Disagreement:
         """For a variant that disagrees as often as observed."""
         return binomial_rows_needed(seen.n_disagreements, seen.n_examples, terms.tolerance, terms.delta, power)
 
-    def flawless(self, n_rows: int) -> Disagreements:
+    def flawless(self, n_rows: int, settings: Mapping[str, str]) -> Disagreements:
         """The networks agree on every row."""
         return Disagreements(n_rows, 0)
 

@@ -71,7 +71,7 @@ class Kind(Protocol):
     def rows_needed(self, seen: Any, terms: Terms, power: float) -> int | None:
         """Calibration rows with which such a variant would pass with probability ``power``; None if none would do."""
 
-    def flawless(self, n_rows: int) -> Seen:
+    def flawless(self, n_rows: int, settings: Mapping[str, str]) -> Seen:
         """The best that could be seen on so many rows."""
 
     def describe_limit(self, limit: Decimal, settings: Mapping[str, str]) -> str:

@@ -62,7 +62,7 @@ class LossDrop:
         """For rows drawn again from the selection split."""
         return rows_by_power(seen, terms, power)
 
-    def flawless(self, n_rows: int) -> LossRows:
+    def flawless(self, n_rows: int, settings: Mapping[str, str]) -> LossRows:
         """Both networks lose the same on every row."""
         return LossRows(np.zeros(n_rows, np.int32), 0)
 

@@ -91,9 +91,11 @@ class Risk:
             return binomial_rows_needed(seen.n_errors, seen.n_examples, terms.tolerance, terms.delta, power)
         return rows_by_power(seen, terms, power)
 
-    def flawless(self, n_rows: int) -> Counts:
-        """No row has a loss; of bounded losses this is said in the same counts."""
-        return Counts(n_rows, 0, 0, 0, 0)
+    def flawless(self, n_rows: int, settings: Mapping[str, str]) -> Counts | LossRows:
+        """No row has a loss."""
+        if settings["loss"] == "zero_one":
+            return Counts(n_rows, 0, 0, 0, 0)
+        return LossRows(np.zeros(n_rows, np.int32), 0)
 
     def describe_limit(self, limit: Decimal, settings: Mapping[str, str]) -> str:
         """In percent of all rows, or as a mean."""

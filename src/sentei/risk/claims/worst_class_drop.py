@@ -91,9 +91,9 @@ class WorstClassDrop:
             most = max(most, -(-needed * seen.n_examples // part.counts.n_examples))
         return most
 
-    def flawless(self, n_rows: int) -> PerClass:
+    def flawless(self, n_rows: int, settings: Mapping[str, str]) -> PerClass:
         """One class, and both networks are right on every row of it."""
-        return PerClass(n_rows, (Stratum(0, _WITHIN.flawless(n_rows)),))
+        return PerClass(n_rows, (Stratum(0, _WITHIN.flawless(n_rows, settings)),))
 
     def describe_limit(self, limit: Decimal, settings: Mapping[str, str]) -> str:
         """In points of accuracy."""
