@@ -8,7 +8,7 @@ from sentei.certificate.canonical import sha256_hex
 from sentei.certificate.decide import Rule, decide
 from sentei.certificate.evidence import Evidence, rows_digest
 from sentei.certificate.issue import Circumstances, issue
-from sentei.certificate.record import Certificate, Code, Data, Dense, Refusal, Runtime, Split, Variant
+from sentei.certificate.record import Certificate, Code, Data, Dense, Entry, Refusal, Runtime, Split, Variant
 from sentei.risk import Claim, Decision
 
 N_SELECTION, N_CALIBRATION = 400, 600
@@ -34,6 +34,7 @@ EVERY_KIND = [
     (Claim("loss_drop", "0.03", "0.05", settings={"loss": "dice"}),),
     (Claim("selective_risk", "0.2", "0.05", settings={"coverage": "0.5"}),),
     (Claim("worst_class_drop", "0.05", "0.05"),),
+    (Claim("robust_accuracy_drop", "0.02", "0.05", settings={"radius": "0.03"}),),
     (Claim("accuracy_drop", "0.02", "0.05"), Claim("worst_class_drop", "0.06", "0.05")),
 ]
 RULE = Rule(order="pareto", cost="nonzero_macs")
@@ -78,10 +79,11 @@ def columns(n: int, n_harmed: int, n_helped: int) -> dict[str, np.ndarray]:
         "prediction": ((labels(n) + wrong) % 3).astype(np.int32),
         "confidence": confidence,
         "dice": dice,
+        "robust_loss.pgd.0.03.20.0": wrong,
     }
 
 
-def certified_run(*claims: Claim, rule: Rule = RULE) -> Run:
+def certified_run(*claims: Claim, rule: Rule = RULE, entry: Entry | None = None) -> Run:
     """The order is mild, medium, strong, extreme; under ``CLAIM`` strong fails, and medium is chosen."""
     claims = claims or (CLAIM,)
     calibration = {name: columns(N_CALIBRATION, *tables[1]) for name, tables in TABLES.items()}
@@ -97,7 +99,7 @@ def certified_run(*claims: Claim, rule: Rule = RULE) -> Run:
     kept = {name: needed(claims, found, "variant_columns") for name, found in asked.items()}
     dense = needed(claims, evidence.dense_calibration, "dense_columns")
     evidence = replace(evidence, calibration_columns=kept, dense_calibration=dense)
-    return Run(claims, rule, decision, evidence, _circumstances(evidence))
+    return Run(claims, rule, decision, evidence, replace(_circumstances(evidence), ledger=entry))
 
 
 def needed(claims: tuple[Claim, ...], found: dict[str, np.ndarray], which: str) -> dict[str, np.ndarray]:

@@ -6,6 +6,8 @@ import pytest
 from sentei.certificate.issue import compose
 from sentei.certificate.recheck import circumstances_of, recheck, rule_of
 from sentei.certificate.record import parse
+from sentei.risk.claims import KINDS
+from sentei.risk.family import NAMES
 from tests.golden.evidence_text import from_json
 
 RECORDS = sorted(path.parent for path in Path(__file__).parent.glob("*/*/certificate.json"))
@@ -33,4 +35,8 @@ def test_the_same_evidence_leads_to_the_same_decision(folder):
 
 
 def test_there_is_a_record_of_every_kind():
-    assert {folder.name for folder in RECORDS} == {"accuracy-drop", "risk", "refused"}
+    claims = {claim.kind for folder in RECORDS for claim in load(folder)[1].claims}
+    procedures = {load(folder)[1].procedure.name for folder in RECORDS}
+    assert (claims, procedures) == (set(KINDS), set(NAMES))
+    assert {load(folder)[1].verdict for folder in RECORDS} == {"certified", "refused"}
+    assert any(load(folder)[1].ledger for folder in RECORDS)
