@@ -25,7 +25,14 @@ from sentei.steps import layout
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE = "registry.example/sentei@sha256:" + "0123456789abcdef" * 4
 
-COMMANDS = [[], *([name] for name in Commands.sources), ["data", "fetch"], ["recipe", "schema"], ["recipe", "check"], ["ledger", "show"]]
+COMMANDS = [
+    [],
+    *([name] for name in Commands.sources),
+    ["data", "fetch"],
+    ["recipe", "schema"],
+    ["recipe", "check"],
+    ["ledger", "show"],
+]
 
 
 @pytest.fixture
