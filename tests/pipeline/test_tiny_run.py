@@ -67,6 +67,16 @@ def test_a_released_bundle_with_one_changed_bit_does_not_verify(undisturbed, tmp
     assert "model/model.onnx: the file was altered" in done.stderr
 
 
+def test_a_plan_foretells_each_variants_chance_once_a_run_has_measured_it(undisturbed):
+    done = undisturbed.place.sentei("plan", "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout[done.stdout.index("prospects") :].splitlines()
+    assert "chance to pass on the calibration rows" in said[0]
+    assert [line.split()[0] for line in said[1:4]] == list(VARIANTS)
+    assert said[1].split()[-4:] == ["rows", "for", "80", "%"]
+    assert said[3].endswith("no number of rows would do")
+
+
 def test_the_registry_holds_one_version_that_says_what_was_proven(undisturbed, client):
     certificate = (undisturbed.place.released()[0] / "certificate.json").read_bytes()
     (version,) = client.search_model_versions(f"name = '{MODEL}'")

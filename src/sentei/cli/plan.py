@@ -11,6 +11,7 @@ from sentei.cli.rows import data_dir_option, look_first, passing_cache
 
 if TYPE_CHECKING:
     from sentei.steps.frozen import Plan
+    from sentei.steps.ledger import Quote
 
 INDENT, WIDTH = 12, 112
 ORDERS = {
@@ -27,8 +28,15 @@ PROMOTIONS = {
 @click.command()
 @click.argument("recipe")
 @data_dir_option
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    default=Path(".sentei"),
+    show_default=True,
+    help="Where runs have left selection figures; with them, each variant's chance to pass is foretold.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the frozen plan as JSON.")
-def plan(recipe: str, data_dir: Path | None, as_json: bool) -> None:
+def plan(recipe: str, data_dir: Path | None, workspace: Path, as_json: bool) -> None:
     """Say what a run of RECIPE will do and what it costs, in seconds, without training."""
     from sentei.adapters.kubeflow.package import recipe_text
     from sentei.adapters.uris import open_uri
@@ -42,24 +50,71 @@ def plan(recipe: str, data_dir: Path | None, as_json: bool) -> None:
     os.environ.setdefault("SENTEI_EVENTS", os.devnull)
     with passing_cache():
         frozen = freeze(text, open_uri)
-    click.echo(to_text(frozen.record()) if as_json else "\n".join(_lines(frozen)))
+        quote = None if as_json else _quote(frozen)
+    click.echo(to_text(frozen.record()) if as_json else "\n".join(_lines(frozen, quote, workspace)))
 
 
-def _lines(frozen: "Plan") -> list[str]:
+def _quote(frozen: "Plan") -> "Quote | None":
+    """What the ledger would charge for one more attempt on the plan's calibration rows; nothing is reserved."""
+    from sentei.adapters.uris import open_ledger, open_uri
+    from sentei.data import content_digests
+    from sentei.steps.account import NO_LEDGER
+    from sentei.steps.examples import open_split
+
+    if frozen.decision["ledger"] == NO_LEDGER:
+        return None
+    rows = open_split(frozen.examples, "calibration", open_uri)
+    ledger = open_ledger(frozen.decision["ledger"])
+    return ledger.quote(content_digests(rows.inputs), frozen.decision["claims"][0]["delta"], len(frozen.variants))
+
+
+def _lines(frozen: "Plan", quote: "Quote | None", workspace: Path) -> list[str]:
     from sentei.adapters.kubeflow.package import n_tasks
     from sentei.steps.forecast import forecast
 
-    cost = forecast(frozen)
+    n_claims = len(frozen.decision["claims"])
+    cost = forecast(frozen, quote.price if quote else None)
     return [
         f"plan {frozen.name}",
         *_entry("data", *_data(frozen)),
         *_entry("dense", cost.network),
         *_entry("family", *_family(frozen)),
-        *(line for index, claim in enumerate(cost.claims) for line in _entry("compare" if index else "claim", *claim)),
+        *(
+            line
+            for index, claim in enumerate(cost.claims)
+            for line in _entry(("claim" if index < n_claims else "compare"), *claim)
+        ),
+        *_ledger(frozen, quote),
         *_decision(frozen),
+        *_prospects(frozen, quote, workspace),
         *_entry("work", cost.work),
         *_entry("tasks", f"{n_tasks(len(frozen.variants))} tasks of the pipeline"),
     ]
+
+
+def _ledger(frozen: "Plan", quote: "Quote | None") -> list[str]:
+    if quote is None:
+        return _entry("ledger", "none: nothing is promised about several runs on these calibration rows together")
+    return _entry("ledger", frozen.decision["ledger"], *quote.lines())
+
+
+def _prospects(frozen: "Plan", quote: "Quote | None", workspace: Path) -> list[str]:
+    """Each variant's chance, once a run has left selection figures."""
+    from sentei.risk import Claim
+    from sentei.risk.decimals import grouped
+    from sentei.steps.prospects import prospects
+
+    claims = [Claim(**claim) for claim in frozen.decision["claims"]]
+    if quote is not None and quote.price is not None:
+        claims = [claim.at(quote.price) for claim in claims]
+    if not workspace.is_dir() or not (found := prospects(frozen, workspace, claims)):
+        return []
+    width = max(len(one.name) for one in found)
+    lines = [f"chance to pass on the calibration rows, by the selection split, at the level {claims[0].delta}:"]
+    for one in found:
+        rows = f"{grouped(one.rows_needed)} rows for 80 %" if one.rows_needed else "no number of rows would do"
+        lines.append(f"{one.name:<{width}}  {100 * one.chance:5.1f} %   {rows}")
+    return _entry("prospects", *lines)
 
 
 def _entry(label: str, *lines: str) -> list[str]:

@@ -7,9 +7,11 @@ import numpy.typing as npt
 
 from sentei.errors import ModelError
 from sentei.evaluation.losses import zero_one_losses
+from sentei.evaluation.overlap import overlap_losses
 from sentei.evaluation.served import ServedModel
 
 MILLION = 1_000_000
+PIXELS_AT_ONCE = 1 << 22
 UNLABELLED = -1
 
 Columns = dict[str, npt.NDArray[np.integer]]
@@ -23,17 +25,20 @@ def outcomes(
     Args:
         served: The network as it is served.
         inputs: Raw rows.
-        labels: ``(n,)`` classes; -1 where a row has none.
-        batch_size: Rows at once; memory beyond the columns does not grow with the number of rows.
+        labels: ``(n,)`` classes, -1 where a row has none; or masks ``(n, h, w)``.
+        batch_size: Rows at once, fewer of large images with masks; memory beyond the columns does not grow with the
+            number of rows.
         nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
 
     Returns:
         For classification: ``prediction`` int32 (-1 for a NaN or a tie at the top), ``confidence`` int32 (millionths)
-        and, where all rows are labelled, ``loss`` uint8; each of shape ``(n,)``.
+        and, where all rows are labelled, ``loss`` uint8; each of shape ``(n,)``. For segmentation the columns of
+        `overlap_losses`.
 
     Raises:
         ModelError: A logit is not a number, unless ``nan_is_wrong``.
     """
+    batch_size = max(1, min(batch_size, PIXELS_AT_ONCE // int(np.prod(labels.shape[1:]))))
     parts = [
         of_logits(logits, labels[start : start + len(logits)], nan_is_wrong=nan_is_wrong)
         for start, logits in _batches(served, inputs, batch_size)
@@ -45,8 +50,8 @@ def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = Fa
     """The columns of some logits.
 
     Args:
-        logits: ``(n, n_classes)``.
-        labels: ``(n,)``; -1 where a row has none.
+        logits: ``(n, n_classes)``, or ``(n, n_classes, h, w)``.
+        labels: ``(n,)``, -1 where a row has none; or masks ``(n, h, w)``.
         nan_is_wrong: As in ``outcomes``.
 
     Example:
@@ -54,10 +59,12 @@ def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = Fa
         >>> {name: column.tolist() for name, column in found.items()}
         {'prediction': [1, -1], 'confidence': [880797, 500000], 'loss': [1, 1]}
     """
-    bad = np.isnan(logits).any(axis=1)
+    bad = np.isnan(logits).reshape(len(logits), -1).any(axis=1)
     if bad.any() and not nan_is_wrong:
         row = int(np.flatnonzero(bad)[0])
         raise ModelError(f"a logit of row {row} is NaN, which is neither right nor wrong; the model cannot be trusted")
+    if labels.ndim == 3:
+        return dict(overlap_losses(logits, labels))
     columns: Columns = {"prediction": predictions(logits), "confidence": confidences(logits)}
     if not (labels == UNLABELLED).any():
         columns["loss"] = zero_one_losses(logits, labels, nan_is_wrong=nan_is_wrong)
@@ -78,7 +85,8 @@ def confidences(logits: np.ndarray) -> npt.NDArray[np.int32]:
     with np.errstate(invalid="ignore"):
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         largest = 1 / np.exp(shifted).sum(axis=1)
-    return np.floor(np.nan_to_num(largest, nan=0.0) * MILLION).astype(np.int32)
+    millionths: npt.NDArray[np.int32] = np.floor(np.nan_to_num(largest, nan=0.0) * MILLION).astype(np.int32)
+    return millionths
 
 
 def only(columns: Mapping[str, npt.NDArray[np.integer]], names: tuple[str, ...]) -> Columns:

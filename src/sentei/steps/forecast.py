@@ -31,8 +31,12 @@ class Forecast:
     work: str
 
 
-def forecast(plan: Plan) -> Forecast:
+def forecast(plan: Plan, level: str | None = None) -> Forecast:
     """The cost and the proving power of a plan; the network is built, nothing is trained.
+
+    Args:
+        plan: The frozen plan.
+        level: What a ledger lets the claim use of its delta; all of it if None.
 
     Raises:
         ModelError: The network cannot be built.
@@ -45,7 +49,10 @@ def forecast(plan: Plan) -> Forecast:
     return Forecast(
         network=f"{architecture.name or architecture.factory}: {grouped(parameters)} parameters, "
         f"{grouped(BYTES_PER_PARAMETER * parameters)} bytes, {grouped(macs)} MACs for one example",
-        claims=tuple(_claim(claim, n_calibration) for claim in (*plan.decision["claims"], *plan.decision["compare"])),
+        claims=(
+            *(_claim(claim, n_calibration, level) for claim in plan.decision["claims"]),
+            *(_claim(claim, n_calibration, None) for claim in plan.decision["compare"]),
+        ),
         work=f"at most {grouped(rows)} rows to learn from, {_billions(rows * macs)} billion multiply-accumulates",
     )
 
@@ -62,7 +69,8 @@ def _rows_seen(plan: Plan) -> int:
     return n_train * (dense + int(recovery))
 
 
-def _claim(claim: Mapping[str, Any], n: int) -> tuple[str, ...]:
+def _claim(claim: Mapping[str, Any], n: int, level: str | None) -> tuple[str, ...]:
     wanted = Claim(**claim)
-    exactly = f"{wanted.kind} <= {wanted.tolerance}, delta {wanted.delta}, on {grouped(n)} calibration rows"
-    return (statement([wanted]), exactly, *provable(wanted, n))
+    used = f" of which this attempt may use {level}," if level else ""
+    exactly = f"{wanted.kind} <= {wanted.tolerance}, delta {wanted.delta},{used} on {grouped(n)} calibration rows"
+    return (statement([wanted]), exactly, *provable(wanted.at(level) if level else wanted, n))

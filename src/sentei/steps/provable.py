@@ -10,6 +10,7 @@ from sentei.steps.wording import drop
 DISAGREEMENTS = (0, 0.005, 0.01, 0.02)
 MOST_ROWS = 10**8
 DROP_METHODS = ("paired", "clipped")
+LOSS_METHODS = ("betting", "hoeffding-bentkus")
 
 
 def provable(claim: Claim, n: int) -> tuple[str, ...]:
@@ -70,12 +71,18 @@ def flawless_passes(claim: Claim, n: int) -> bool:
     """Whether a variant without a flaw passes on ``n`` rows, by the method that the selection split would settle."""
     if claim.value == 0:
         return False
-    best, methods = claim.flawless(n), (claim.settings.get("method", ""),)
-    if methods == ("auto",):
-        masks = claim.settings.get("loss", "zero_one") != "zero_one"
-        methods = (("betting", "hoeffding-bentkus") if masks else ("binomial",)) if claim.kind == "risk" else DROP_METHODS
-    settled = [{"method": method} if method else {} for method in methods]
-    return any(claim.holds(claim.p_value(best, choice)) for choice in settled)
+    best = claim.flawless(n)
+    return any(claim.holds(claim.p_value(best, settled)) for settled in _could_be_settled(claim))
+
+
+def _could_be_settled(claim: Claim) -> list[dict[str, str]]:
+    method = claim.settings.get("method", "")
+    if method != "auto":
+        return [{}]
+    if claim.kind == "risk":
+        masks = claim.settings["loss"] != "zero_one"
+        return [{"method": name} for name in (LOSS_METHODS if masks else ("binomial",))]
+    return [{"method": name} for name in DROP_METHODS]
 
 
 def _passes(claim: Claim, n: int, n_wrong: int) -> bool:

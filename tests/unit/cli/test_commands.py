@@ -216,9 +216,13 @@ def test_a_plan_says_what_a_run_would_do(sentei, tmp_path):
     assert said["family"] == ["3 variants:", ", ".join(names)]
     assert said["claim"][:2] == [
         "with 95 % confidence the variant's accuracy is at most 3 points below the dense model's",
-        "accuracy_drop <= 0.03, delta 0.05, on 600 calibration rows",
+        "accuracy_drop <= 0.03, delta 0.05, of which this attempt may use 0.0303963, on 600 calibration rows",
     ]
-    assert "0.73 points with 0 and 0, " in said["claim"][2]
+    assert "0.84 points with 0 and 0, " in said["claim"][2]
+    assert said["ledger"][:2] == [
+        "ledger",
+        "attempt 1 on these rows tests at 0.0303 of delta 0.05: nothing was attempted before on any of these 600 rows",
+    ]
     assert said["order"] == [
         "pareto: the Pareto front of estimated drop and bytes on the selection split, safest first"
     ]
@@ -234,6 +238,7 @@ def test_a_plan_names_every_variant_and_every_claim(sentei, tmp_path):
     recipe = yaml.safe_load((ROOT / "pipelines/recipes/digits.yaml").read_text())
     recipe["family"] = {"grid": {"sparsity": [f"0.{percent}" for percent in range(30, 90)]}}
     recipe["claim"] = {"kind": "accuracy_drop", "epsilon": 0.001}
+    recipe["ledger"] = {"at": "none"}
     recipe["compare"] = [{"kind": "risk", "alpha": 0.1}, {"kind": "accuracy_drop", "epsilon": 0}]
     recipe["registry"] = {"model": "mine", "promote": "never"}
     recipe["procedure"] = {"order": "listed", "cost": "macs"}
@@ -251,6 +256,7 @@ def test_a_plan_names_every_variant_and_every_claim(sentei, tmp_path):
     assert any("only a variant that helps more rows than it harms can pass" in line for line in said["compare"])
     assert said["order"] == ["listed: as the recipe lists the family"]
     assert said["registry"] == ["mine; champion moves never"]
+    assert said["ledger"][0].startswith("none: nothing is promised")
 
 
 def test_a_plan_can_be_read_by_machines_and_repeats(sentei):

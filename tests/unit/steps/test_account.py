@@ -96,7 +96,7 @@ def test_another_answer_of_the_same_attempt_is_refused(counted):
     ledger = open_ledger(counted.plan.decision["ledger"])
     decided(counted)
     (entry,) = ledger.chains()[0].entries
-    with pytest.raises(LedgerError, match="another answer|answers once"):
+    with pytest.raises(LedgerError, match=r"another answer|answers once"):
         ledger.answer(entry.attempt, "refused", None, "0" * 64)
 
 

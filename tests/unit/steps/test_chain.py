@@ -218,7 +218,8 @@ def test_further_claims_are_recorded_and_recomputed(chain):
     kinds = [line.split()[0] for line in facts["lines"][facts["lines"].index("") + 2 :]]
     assert kinds == ["accuracy_drop", "risk", "accuracy_drop"]
     stated = [
-        parse(next((chain["verdict"] / f"comparison-{index}").glob("*.json")).read_bytes()).claims[0] for index in (1, 2)
+        parse(next((chain["verdict"] / f"comparison-{index}").glob("*.json")).read_bytes()).claims[0]
+        for index in (1, 2)
     ]
     assert [(claim.kind, claim.tolerance) for claim in stated] == [("risk", "0.2"), ("accuracy_drop", "0")]
     assert verify(chain["bundle"]).n_comparisons == 2
@@ -247,7 +248,10 @@ def test_only_selection_and_test_are_evaluated(chain, tmp_path, split):
 
 @pytest.mark.parametrize("cost_name", ["bytes", "macs", "nonzero_macs", "parameters"])
 def test_every_cost_of_the_recipe_can_decide(chain, tmp_path, cost_name):
-    decision = {**chain.plan.decision, "procedure": {**chain.plan.decision["procedure"], "order": "listed", "cost": cost_name}}
+    decision = {
+        **chain.plan.decision,
+        "procedure": {**chain.plan.decision["procedure"], "order": "listed", "cost": cost_name},
+    }
     here = replace(chain, plan=replace(chain.plan, decision=decision))
     for name in ("dense", "reference", "made", "seen", "dense-test"):
         (tmp_path / name).symlink_to(chain[name])

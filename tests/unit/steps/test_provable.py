@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from sentei.risk import Claim, Counts
 from sentei.certificate.sentence import statement
+from sentei.risk import Claim, Counts
 from sentei.steps.provable import fewest_rows, most_errors, provable
 from sentei.steps.wording import drop, proven, rate
 
@@ -52,7 +52,8 @@ def test_what_is_said_of_a_bound_is_never_below_it_and_near(bound):
 
 def test_claims_are_said_in_words():
     assert (
-        statement([DROPS[0]]) == "with 95 % confidence the variant's accuracy is at most 1 point below the dense model's"
+        statement([DROPS[0]])
+        == "with 95 % confidence the variant's accuracy is at most 1 point below the dense model's"
     )
     assert statement([RISKS[1]]) == "with 99.9 % confidence the variant errs on at most 2 % of rows"
     assert (

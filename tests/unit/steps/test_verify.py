@@ -310,7 +310,11 @@ def test_the_command_says_what_was_recomputed(bundle, monkeypatch, capsys):
         (lambda b: flip(b / "model/model.onnx", 100, 3), 3, "model/model.onnx: the file was altered"),
         (lambda b: (b / "README.md").unlink(), 3, "README.md: the file is missing"),
         (shutil.rmtree, 3, "manifest.json: not found"),
-        (lambda b: rewrite(b, lambda r: r.update(upper_bounds=["0.0001"])), 6, "does not follow from its evidence: upper_bounds"),
+        (
+            lambda b: rewrite(b, lambda r: r.update(upper_bounds=["0.0001"])),
+            6,
+            "does not follow from its evidence: upper_bounds",
+        ),
     ],
 )
 def test_the_command_ends_with_the_code_of_who_can_act(bundle, monkeypatch, capsys, damage, code, told):
