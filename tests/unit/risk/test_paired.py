@@ -8,7 +8,7 @@ import scipy.stats
 from sentei.risk import binomial_upper_bound, paired_drop_p_value, paired_drop_upper_bound
 from sentei.risk.paired import worst_tail
 from sentei.risk.pmf import binomial_pmf
-from sentei.risk.trinomial import UNREFINED, drop_tail
+from sentei.risk.trinomial import EXCLUDED, UNREFINED, _window, drop_tail
 
 
 @cache
@@ -111,12 +111,52 @@ def test_the_worst_tail_of_two_rows_is_never_below_its_largest_value():
 @pytest.mark.parametrize(
     ("n", "difference", "epsilon"), [(300, -3, 0.02), (5000, 12, 0.004), (20_000, 60, 0.004), (20_000, -150, 0.0)]
 )
-def test_the_windowed_sum_is_the_whole_sum(n, difference, epsilon):
+def test_the_sum_of_frequencies_is_the_whole_sum(n, difference, epsilon):
     rates = np.array([epsilon, epsilon + 1e-4, 0.05, 0.4, 1.0])
     whole = brute_force(difference, n, epsilon, rates)
-    windowed = drop_tail(difference, n, epsilon, rates)
-    assert np.all(windowed >= np.minimum(whole, 1) - 1e-13)
-    assert windowed == pytest.approx(whole, abs=1e-10)
+    tails = drop_tail(difference, n, epsilon, rates)
+    assert np.all(tails >= np.minimum(whole, 1))
+    assert tails == pytest.approx(whole, abs=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 21])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-7, 0.03, 0.5, 0.999, 1.0])
+def test_few_rows_have_every_frequency(n, epsilon):
+    rates = np.unique(np.concatenate([epsilon + (1 - epsilon) * np.linspace(0, 1, 9), [1 - (1 - epsilon) * 1e-9]]))
+    for difference in range(-n, n + 1):
+        whole = brute_force(difference, n, epsilon, rates)
+        assert drop_tail(difference, n, epsilon, rates) == pytest.approx(np.minimum(whole + EXCLUDED, 1), abs=2e-13)
+
+
+@pytest.mark.parametrize("psi", [0.001, 0.0011, 0.02, 0.6, 0.99999])
+def test_a_million_rows_have_the_tail_of_the_double_sum(psi):
+    """Twelve standard deviations of the number of discordant rows hold all of it but 1e-30."""
+    n, epsilon = 10**6, 0.001
+    reach = 12 * np.sqrt(n * psi * (1 - psi)) + 100
+    m = np.arange(int(n * psi - reach), int(min(n * psi + reach, n)) + 1)
+    weights = scipy.stats.binom.pmf(m, n, psi)
+    for away in (-4, -1.7, 0.3):
+        difference = round(n * epsilon + away * np.sqrt(n * psi))
+        below = scipy.stats.binom.cdf((difference + m) // 2, m, min((psi + epsilon) / (2 * psi), 1))
+        tail = drop_tail(difference, n, epsilon, np.array([psi])).item()
+        assert 0 < tail - float(weights @ below) < (1e-10 if psi < 0.9 else 3e-9)
+
+
+def test_frequencies_that_are_left_out_have_vanished():
+    """Their size at the first and the last one, which no other exceeds."""
+    largest = -np.inf
+    for n in (300, 10**3, 10**4, 10**6, 10**8):
+        for epsilon in [0.0, *np.geomspace(1e-6, 0.5, 12), *(1 - np.geomspace(1e-6, 0.5, 12))]:
+            spread = (1 - epsilon) * np.geomspace(1e-9, 1, 150)
+            rates = np.concatenate([epsilon + spread, 1 - spread])
+            low, high = _window(n, epsilon, rates)
+            half = np.ceil((high - low) / 2)
+            for node in (np.full(len(rates), 65.0), half - 64):
+                angle = 2 * np.pi * node / (2 * half + 1)
+                value = np.abs(1 - rates + rates * np.cos(angle) + 1j * epsilon * np.sin(angle))
+                sizes = n * np.log(np.maximum(value, 1e-300))
+                largest = max(largest, np.max(sizes[half > 128], initial=-np.inf))
+    assert -300 < largest < -100
 
 
 @pytest.mark.parametrize("n", [1, 20, 1000, 10**6])
