@@ -17,11 +17,15 @@ def sentence(record: Certificate | Refusal) -> str:
     """
     if isinstance(record, Refusal):
         return f"nothing was certified: {record.reason}"
-    proofs = "; ".join(
+    proofs = [
         f"{claim.describe_tally(finding.tally)}, p = {short(finding.p_value)}"
         for claim, finding in zip(record.claims, record.findings, strict=True)
-    )
-    return f"{statement(record.claims, whole_delta(record))}: {proofs}{_attempt(record)}"
+    ]
+    if len(proofs) == 1:
+        return f"{statement(record.claims, whole_delta(record))}: {proofs[0]}{_attempt(record)}"
+    limits = [claim.describe_limit() for claim in record.claims]
+    both = "; and ".join(f"{limit} ({proof})" for limit, proof in zip(limits, proofs, strict=True))
+    return f"with {_confidence(whole_delta(record))} % confidence all of this: {both}{_attempt(record)}"
 
 
 def statement(claims: Sequence[Claim], delta: str = "") -> str:
@@ -35,9 +39,13 @@ def statement(claims: Sequence[Claim], delta: str = "") -> str:
         >>> statement([Claim("risk", tolerance="0.107", delta="0.05")])
         'with 95 % confidence the variant errs on at most 10.7 % of rows'
     """
-    confidence = f"{(1 - Decimal(delta or claims[0].delta)) * 100:f}"
-    confidence = confidence.rstrip("0").rstrip(".") if "." in confidence else confidence
-    return f"with {confidence} % confidence {' and '.join(claim.describe_limit() for claim in claims)}"
+    limits = " and ".join(claim.describe_limit() for claim in claims)
+    return f"with {_confidence(delta or claims[0].delta)} % confidence {limits}"
+
+
+def _confidence(delta: str) -> str:
+    percent = f"{(1 - Decimal(delta)) * 100:f}"
+    return percent.rstrip("0").rstrip(".") if "." in percent else percent
 
 
 def in_short(record: Certificate | Refusal) -> dict[str, str]:

@@ -76,5 +76,5 @@ def _attempt(entry: "Entry") -> dict[str, Any]:
         **entry.attempt.to_dict(),
         "state": entry.state,
         "chosen": answer and answer.chosen,
-        "record_sha256": answer and answer.record_sha256,
+        "outcome_digest": answer and answer.outcome_digest,
     }

@@ -65,7 +65,9 @@ def _quote(frozen: "Plan") -> "Quote | None":
         return None
     rows = open_split(frozen.examples, "calibration", open_uri)
     ledger = open_ledger(frozen.decision["ledger"])
-    return ledger.quote(content_digests(rows.inputs), frozen.decision["claims"][0]["delta"], len(frozen.variants))
+    n = len(frozen.variants)
+    passes = n if frozen.decision["procedure"]["test"] == "fixed-sequence" else 2**n - 1
+    return ledger.quote(content_digests(rows.inputs), frozen.decision["claims"][0]["delta"], passes)
 
 
 def _lines(frozen: "Plan", quote: "Quote | None", workspace: Path) -> list[str]:

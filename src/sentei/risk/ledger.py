@@ -46,12 +46,12 @@ def attempt_share(number: int) -> Fraction:
     return 6 / (_PI_SQUARED * check_count("number", number, 1, LAST_ATTEMPT) ** 2)
 
 
-def answer_cost(state: State, n_variants: int, n_waits: int) -> int | None:
+def answer_cost(state: State, n_passes: int, n_waits: int) -> int | None:
     """How many branches of the tree of answers one predecessor stands for; None if it is cheap.
 
     Args:
         state: What the ledger says of it when the next attempt is reserved.
-        n_variants: Variants of its family, at least 1: any of them may have won.
+        n_passes: How many answers with a pass in it the attempt could give, at least 1.
         n_waits: How many reservations found it silent, the present one among them.
 
     Returns:
@@ -70,7 +70,7 @@ def answer_cost(state: State, n_variants: int, n_waits: int) -> int | None:
         >>> answer_cost("refused", 14, 0), answer_cost("certified", 14, 0), answer_cost("silent", 14, 2)
         (None, 15, 30)
     """
-    branches = check_count("n_variants", n_variants, 1) + 1
+    branches = check_count("n_passes", n_passes, 1) + 1
     waits = check_count("n_waits", n_waits, 1 if state == "silent" else 0)
     if state == "silent":
         return branches * waits

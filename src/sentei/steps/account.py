@@ -67,13 +67,12 @@ class Account:
         if self.ledger is None:
             return hearing.decide(claims, None)
         attempted = attempt_digest(hearing, claims, candidates)
-        n_variants = max(1, len(order_variants(claims, hearing.rule, hearing.selection)))
         reserved = self.ledger.reserve(
             hearing.row_digests,
             hearing.rows_digest,
             attempted,
             claims[0].delta,
-            n_variants,
+            _passing_answers(hearing, claims),
             hearing.started_at,
             provable=lambda price: _provable(claims, price, len(hearing.row_digests)),
             rows_needed=lambda price: _rows_needed(claims, price),
@@ -88,7 +87,8 @@ class Account:
         entry = _reserved(f"{self.place}/{attempt.place}", attempt)
         record, evidence = hearing.decide(claims, entry)
         chosen = record.variant.name if isinstance(record, Certificate) else None
-        told = digest({"verdict": record.verdict, "chosen": chosen, "attempt": attempt.attempt_digest})
+        passed = [test.name for test in record.procedure.tests if test.passed]
+        told = digest({"verdict": record.verdict, "certified": passed, "attempt": attempt.attempt_digest})
         if self.ledger is not None:
             self.ledger.answer(attempt, record.verdict, chosen, told)
         return record, evidence
@@ -109,6 +109,15 @@ def attempt_digest(hearing: "Hearing", claims: Sequence[Claim], candidates: Cand
         "procedure": {"name": rule.procedure.name, "starts": rule.procedure.n_starts},
     }
     return digest(attempted)
+
+
+def _passing_answers(hearing: "Hearing", claims: Sequence[Claim]) -> int:
+    """How many different tables of verdicts with a pass in it this attempt could show.
+
+    A fixed sequence passes the first k variants of its order, for some k; other procedures may pass any of them.
+    """
+    n = max(1, len(order_variants(claims, hearing.rule, hearing.selection)))
+    return n if hearing.rule.procedure.name == "fixed-sequence" else 2**n - 1
 
 
 def _plain(claim: Claim) -> dict[str, str]:

@@ -20,7 +20,7 @@ def place(tmp_path):
     kept = Ledger(FolderShelf(tmp_path / "ledger"))
     refuse(kept, reserve(kept, "a", rows(*range(12_000))))
     certify(kept, reserve(kept, "b", rows(7, "new")), "l1-0.60")
-    reserve(kept, "c", rows(7, "new"), n_variants=1)
+    reserve(kept, "c", rows(7, "new"), n_passes=1)
     refuse(kept, reserve(kept, "d", rows("fresh"), delta="0.1"))
     return tmp_path / "ledger"
 
@@ -32,14 +32,14 @@ def test_every_chain_is_shown_with_its_next_price(place):
     assert shown.output.splitlines() == [
         f"ledger {place}",
         f"chain 1 ({first}): 2 sets (12 000 rows, 2 rows)",
-        f"  attempt 1, {NOON}: 14 variants at 0.0303: refused",
-        f"  attempt 2, {NOON}: 14 variants at 0.00506: certified l1-0.60",
-        f"  attempt 3, {NOON}: 1 variant at 0.0000321: no answer yet",
+        f"  attempt 1, {NOON}: 14 ways to pass at 0.0303: refused",
+        f"  attempt 2, {NOON}: 14 ways to pass at 0.00506: certified l1-0.60",
+        f"  attempt 3, {NOON}: 1 way to pass at 0.0000321: no answer yet",
         "  next: attempt 4 on these rows tests at 0.00000281 of delta 0.05, if it is like the last one",
         "        the one after it would test at 4.35E-7 after a refusal, and at 1.63E-7 after a certificate, "
         "which costs all that follow a factor of 3",
         f"chain 2 ({second}): 1 set (1 row)",
-        f"  attempt 1, {NOON}: 14 variants at 0.0607: refused",
+        f"  attempt 1, {NOON}: 14 ways to pass at 0.0607: refused",
         "  next: attempt 2 on these rows tests at 0.0101 of delta 0.1, if it is like the last one",
         "        the one after it would test at 0.00385 after a refusal, and at 0.0000643 after a certificate, "
         "which costs all that follow a factor of 60",

@@ -38,8 +38,8 @@ def ledger(place):
     return Ledger(FolderShelf(place))
 
 
-def reserve(ledger, family, on=FIRST, *, labels="labels", delta="0.05", n_variants=14, **further):
-    return ledger.reserve(on, named(labels), named(family), delta, n_variants, NOON, **further)
+def reserve(ledger, family, on=FIRST, *, labels="labels", delta="0.05", n_passes=14, **further):
+    return ledger.reserve(on, named(labels), named(family), delta, n_passes, NOON, **further)
 
 
 def refuse(ledger, attempt):
@@ -120,9 +120,9 @@ def test_a_quote_reads_only_and_comes_true(ledger, place):
         assert files(place) == before
     assert quote.lines() == (
         "attempt 4 on these rows tests at 0.0000112 of delta 0.05",
-        f"attempt 1, {NOON}: 14 variants at 0.0303: refused",
-        f"attempt 2, {NOON}: 14 variants at 0.00506: certified v3",
-        f"attempt 3, {NOON}: 14 variants at 0.0000321: refused",
+        f"attempt 1, {NOON}: 14 ways to pass at 0.0303: refused",
+        f"attempt 2, {NOON}: 14 ways to pass at 0.00506: certified v3",
+        f"attempt 3, {NOON}: 14 ways to pass at 0.0000321: refused",
         "the one after it would test at 0.00000522 after a refusal, and at 1.16E-7 after a certificate, which "
         "costs all that follow a factor of 45",
     )
@@ -164,10 +164,10 @@ def test_rows_that_nothing_used_start_afresh(ledger):
 
 
 def test_a_set_of_several_chains_pays_for_the_attempts_on_all_of_them(ledger):
-    certify(ledger, reserve(ledger, "a", rows(1, 2), n_variants=3))
-    certify(ledger, reserve(ledger, "b", rows(3, 4), n_variants=7))
+    certify(ledger, reserve(ledger, "a", rows(1, 2), n_passes=3))
+    certify(ledger, reserve(ledger, "b", rows(3, 4), n_passes=7))
     quote = ledger.quote(rows(2, 3, 9), "0.05", 5)
-    both = reserve(ledger, "c", rows(2, 3, 9), n_variants=5)
+    both = reserve(ledger, "c", rows(2, 3, 9), n_passes=5)
 
     assert both.ranks == (1, 2)
     assert both.costly == (4, 8)
@@ -276,7 +276,7 @@ def test_only_what_was_reserved_here_is_answered_here(ledger, tmp_path):
 
 def test_an_attempt_reserved_with_another_delta_is_an_error(ledger):
     reserve(ledger, "a")
-    for other in ({"delta": "0.1"}, {"n_variants": 15}):
+    for other in ({"delta": "0.1"}, {"n_passes": 15}):
         with pytest.raises(LedgerError, match="an attempt's digest has to cover both"):
             reserve(ledger, "a", **other)
 
@@ -287,9 +287,9 @@ def test_what_is_not_a_digest_never_enters_the_ledger(ledger, place):
     for broken in (FIRST[:0], FIRST[:, :8], FIRST.astype(int), FIRST[0]):
         with pytest.raises(LedgerError, match="expected the content digests of one or more rows"):
             ledger.quote(broken, "0.05", 14)
-    for delta, n_variants in (("1.5", 14), ("0.05", 0)):
+    for delta, n_passes in (("1.5", 14), ("0.05", 0)):
         with pytest.raises(ValueError, match="must be"):
-            reserve(ledger, "a", delta=delta, n_variants=n_variants)
+            reserve(ledger, "a", delta=delta, n_passes=n_passes)
     assert Ledger(FolderShelf(place)).chains() == ()
 
 
@@ -323,9 +323,9 @@ REPRICED = {"passed": [], "costly": [], "price": attempt_price("0.05", 1, ())}
         (rewritten, "attempts/000002/reserved.json", {"costly": []}, "expected the price"),
         (rewritten, "attempts/000002/reserved.json", {"costly": [15, 15]}, "the record was altered"),
         (rewritten, "attempts/000002/reserved.json", {"place": "attempts/000003"}, "received number 2 with another"),
-        (rewritten, "attempts/000002/reserved.json", {"n_variants": "14"}, "received others"),
+        (rewritten, "attempts/000002/reserved.json", {"n_passes": "14"}, "received others"),
         (rewritten, "attempts/000002/reserved.json", {"more": 1}, "received others"),
-        (rewritten, "attempts/000001/reserved.json", {"n_variants": 3}, "received number 2 with another"),
+        (rewritten, "attempts/000001/reserved.json", {"n_passes": 3}, "received number 2 with another"),
         (
             rewritten,
             "attempts/000001/reserved.json",

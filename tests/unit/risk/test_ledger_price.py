@@ -29,7 +29,7 @@ def test_a_share_is_six_over_pi_squared_j_squared_and_never_more():
 
 @dataclass(frozen=True)
 class Predecessor:
-    n_variants: int
+    n_passes: int
     state: str = "silent"
     n_waits: int = 0
 
@@ -40,24 +40,24 @@ def looks(predecessors):
         yield ()
         return
     *others, last = predecessors
-    answers = ["silent", "refused", *["certified"] * last.n_variants] if last.state == "silent" else [last.state]
+    answers = ["silent", "refused", *["certified"] * last.n_passes] if last.state == "silent" else [last.state]
     for before in looks(tuple(others)):
         for answer in answers:
             yield *before, replace(last, state=answer, n_waits=last.n_waits + (answer == "silent"))
 
 
-def histories(n_before, n_variants_after):
+def histories(n_before, n_passes_after):
     """Every history of that many attempts, when families depend on everything that was seen before them."""
     if not n_before:
         return [()]
     found = []
-    for seen in histories(n_before - 1, n_variants_after):
-        found += looks((*seen, Predecessor(n_variants_after(seen))))
+    for seen in histories(n_before - 1, n_passes_after):
+        found += looks((*seen, Predecessor(n_passes_after(seen))))
     return found
 
 
 def weight(history):
-    costs = [answer_cost(one.state, one.n_variants, one.n_waits) for one in history]
+    costs = [answer_cost(one.state, one.n_passes, one.n_waits) for one in history]
     return history_weight(len(history), [cost for cost in costs if cost is not None])
 
 
@@ -74,10 +74,10 @@ def as_answered(seen):
     return 1 + sum({"certified": 2, "refused": 1, "silent": 0}[one.state] + one.n_waits for one in seen) % 3
 
 
-@pytest.mark.parametrize("n_variants_after", [one_variant, three_variants, as_answered])
+@pytest.mark.parametrize("n_passes_after", [one_variant, three_variants, as_answered])
 @pytest.mark.parametrize("n_before", [0, 1, 2, 3, 4])
-def test_the_weights_of_all_histories_of_one_length_sum_to_exactly_one(n_before, n_variants_after):
-    assert sum(map(weight, histories(n_before, n_variants_after))) == 1
+def test_the_weights_of_all_histories_of_one_length_sum_to_exactly_one(n_before, n_passes_after):
+    assert sum(map(weight, histories(n_before, n_passes_after))) == 1
 
 
 def test_a_pass_or_a_wait_that_costs_nothing_would_overspend():
@@ -145,7 +145,7 @@ def test_a_price_is_rounded_down_to_six_digits(price, exact):
         (lambda: attempt_share(1001), "received 1001"),
         (lambda: attempt_share(1.0), "received 1.0"),
         (lambda: answer_cost("silent", 3, 0), "n_waits must be an integer of at least 1"),
-        (lambda: answer_cost("refused", 0, 0), "n_variants must be an integer of at least 1"),
+        (lambda: answer_cost("refused", 0, 0), "n_passes must be an integer of at least 1"),
         (lambda: history_weight(1, (2, 2)), "costly answers must be an integer between 0 and 1"),
         (lambda: history_weight(2, (2, 0)), "a cost must be an integer of at least 1"),
         (lambda: joining_share([]), "one or more different chains"),

@@ -13,7 +13,7 @@ Verdict = Literal["certified", "refused"]
 RESERVED, ANSWERED = "sentei.ledger.attempt/1", "sentei.ledger.answer/1"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PLACE = re.compile(r"attempts/([0-9]{6,})")
-_ANSWER = {"verdict": str, "record_sha256": str}
+_ANSWER = {"verdict": str, "outcome_digest": str}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Attempt:
         calibration_digest: Digest of the calibration split: rows and labels, in order.
         rows: Digest of the set of rows.
         n_rows: How many different rows that set has.
-        n_variants: Variants of the family.
+        n_passes: How many answers with a pass in it the attempt could give: in a fixed sequence one per variant.
         reserved_at: When, as the reserving process said; nothing depends on it.
     """
 
@@ -51,7 +51,7 @@ class Attempt:
     calibration_digest: str
     rows: str
     n_rows: int
-    n_variants: int
+    n_passes: int
     reserved_at: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,12 +87,12 @@ class Answer:
     Attributes:
         verdict: ``certified`` or ``refused``.
         chosen: Name of the certified variant; None when refused.
-        record_sha256: SHA-256 of the certificate or refusal.
+        outcome_digest: SHA-256 of all that is told: verdict, certified variants, attempt.
     """
 
     verdict: Verdict
     chosen: str | None
-    record_sha256: str
+    outcome_digest: str
 
 
 def attempt_key(sequence: int) -> str:
@@ -124,7 +124,7 @@ def read_attempt(data: bytes, where: str) -> Attempt:
     texts = ("place", "delta", "price", "attempt_digest", "calibration_digest", "rows", "reserved_at")
     lists = ("chains", "ranks", "costly", "passed", "silent")
     kinds: dict[str, type] = {**dict.fromkeys(texts, str), **dict.fromkeys(lists, list)}
-    kinds |= {"number": int, "n_rows": int, "n_variants": int}
+    kinds |= {"number": int, "n_rows": int, "n_passes": int}
     try:
         return Attempt.from_dict(read(data, where, RESERVED, kinds))
     except (ValueError, TypeError) as error:
@@ -166,9 +166,9 @@ def _check(attempt: Attempt) -> None:
 
 
 def _check_answer(answer: Answer, where: str) -> None:
-    whole = answer.verdict in get_args(Verdict) and _DIGEST.fullmatch(answer.record_sha256)
+    whole = answer.verdict in get_args(Verdict) and _DIGEST.fullmatch(answer.outcome_digest)
     if not whole or (answer.verdict == "certified") != (answer.chosen is not None):
         raise LedgerError(
             f"{where}: expected 'certified' with the variant's name or 'refused' without, and the record's SHA-256; "
-            f"received {answer.verdict!r}, {answer.chosen!r} and {answer.record_sha256!r}"
+            f"received {answer.verdict!r}, {answer.chosen!r} and {answer.outcome_digest!r}"
         )

@@ -126,7 +126,7 @@ def costs(before: Sequence[tuple[Attempt, State]]) -> tuple[int, ...]:
     """
     waits = Counter(place for attempt, _ in before for place in attempt.silent)
     waits.update(attempt.place for attempt, state in before if state == "silent")
-    found = [answer_cost(state, one.n_variants, waits[one.place]) for one, state in before]
+    found = [answer_cost(state, one.n_passes, waits[one.place]) for one, state in before]
     return tuple(cost for cost in found if cost is not None)
 
 

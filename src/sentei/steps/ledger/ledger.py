@@ -45,20 +45,20 @@ class Ledger:
         self._shelf = shelf
         self.place = shelf.place
 
-    def quote(self, row_digests: RowDigests, delta: str, n_variants: int) -> Quote:
+    def quote(self, row_digests: RowDigests, delta: str, n_passes: int) -> Quote:
         """What one more attempt on these rows would cost. Reads only.
 
         Args:
             row_digests: Shape (n, 32); content digests of the calibration rows.
             delta: Chance of a false claim that the chain has as a whole; a decimal text.
-            n_variants: Variants of the family, at least 1.
+            n_passes: How many answers with a pass the attempt could give, at least 1: one per variant of a sequence.
 
         Raises:
             LedgerError: A record of the ledger was removed or altered.
         """
         sets, history = Sets(self._shelf), History(self._shelf)
         history.look()
-        request = Request(UNKNOWN, UNKNOWN, delta, n_variants, reserved_at="")
+        request = Request(UNKNOWN, UNKNOWN, delta, n_passes, reserved_at="")
         return quote_of(*request.behind(history, sets, sets.find(pack_rows(row_digests))))
 
     def reserve(
@@ -67,7 +67,7 @@ class Ledger:
         calibration_digest: str,
         attempt_digest: str,
         delta: str,
-        n_variants: int,
+        n_passes: int,
         reserved_at: str,
         *,
         provable: Callable[[str], bool] | None = None,
@@ -80,7 +80,7 @@ class Ledger:
             calibration_digest: Digest of the calibration split: rows and labels, in order.
             attempt_digest: Digest of all that is attempted: the frozen family, its claims and procedure.
             delta: Chance of a false claim that the chain has as a whole; a decimal text.
-            n_variants: Variants of the family, at least 1.
+            n_passes: How many answers with a pass the attempt could give, at least 1: one per variant of a sequence.
             reserved_at: When (UTC, ISO 8601); only shown to people.
             provable: Whether a variant without a flaw would pass at a price; every price is accepted if None.
             rows_needed: The fewest rows on which it would; unknown if None.
@@ -92,9 +92,9 @@ class Ledger:
 
         Raises:
             LedgerError: A record of the ledger was removed or altered, or the same attempt was reserved with another
-                delta or number of variants.
+                delta or number of passing answers.
         """
-        request = Request(attempt_digest, calibration_digest, delta, n_variants, reserved_at)
+        request = Request(attempt_digest, calibration_digest, delta, n_passes, reserved_at)
         packed, sets, history = pack_rows(row_digests), Sets(self._shelf), History(self._shelf)
         # The family is chosen already, so it can depend on no answer that is given from here on.
         history.look()
@@ -116,19 +116,19 @@ class Ledger:
             if history.n_attempts == n_known:
                 raise unseen(self._shelf, attempt.place)
 
-    def answer(self, attempt: Attempt, verdict: Verdict, chosen: str | None, record_sha256: str) -> None:
+    def answer(self, attempt: Attempt, verdict: Verdict, chosen: str | None, outcome_digest: str) -> None:
         """Keep what the attempt came to; after this, and not before, it may be shown to anyone.
 
         Args:
             attempt: What ``reserve`` gave.
             verdict: ``certified`` or ``refused``.
             chosen: Name of the certified variant; None when refused.
-            record_sha256: SHA-256 of the certificate or refusal.
+            outcome_digest: SHA-256 of all that is told: verdict, certified variants, attempt.
 
         Raises:
             LedgerError: The attempt has given another answer before, or is not in this ledger.
         """
-        answer = Answer(verdict, chosen, record_sha256)
+        answer = Answer(verdict, chosen, outcome_digest)
         data = write_answer(answer)
         self._check_reserved(attempt)
         if self._shelf.put_new(answered_key(attempt), data):
@@ -165,7 +165,7 @@ class Ledger:
         quote = None
         if entries:
             last = entries[-1].attempt
-            request = Request(UNKNOWN, UNKNOWN, last.delta, last.n_variants, reserved_at="")
+            request = Request(UNKNOWN, UNKNOWN, last.delta, last.n_passes, reserved_at="")
             quote = quote_of(*request.behind(history, sets, RowSet(name, members[0].n_rows, (name,))))
         return Chain(name, sets.ranks([name])[0], members, entries, quote)
 
@@ -180,4 +180,4 @@ class Ledger:
 def _said(answer: Answer | None) -> str:
     if answer is None:
         return "none"
-    return f"'{answer.verdict}' {answer.chosen or ''} with record {answer.record_sha256[:12]}"
+    return f"'{answer.verdict}' {answer.chosen or ''} with record {answer.outcome_digest[:12]}"

@@ -85,12 +85,12 @@ def told(entry: Entry) -> str:
         >>> first = Attempt("attempts/000001", 1, (), (1,), "0.05", "0.0303963",
         ...                 (), (), (), "", "", "", 9, 14, "2026-01-31")
         >>> told(Entry(first, Answer("certified", "v3", "")))
-        'attempt 1, 2026-01-31: 14 variants at 0.0303: certified v3'
+        'attempt 1, 2026-01-31: 14 ways to pass at 0.0303: certified v3'
     """
     attempt, answer = entry.attempt, entry.answer
     said = "no answer yet" if answer is None else f"{answer.verdict} {answer.chosen or ''}".rstrip()
-    variants = f"{attempt.n_variants} variant{'s' if attempt.n_variants > 1 else ''}"
-    when = f"{attempt.reserved_at}: {variants} at {short_down(attempt.price)}"
+    ways = f"{grouped(attempt.n_passes)} way{'s' if attempt.n_passes > 1 else ''} to pass"
+    when = f"{attempt.reserved_at}: {ways} at {short_down(attempt.price)}"
     return f"attempt {attempt.number}, {when}: {said}"
 
 

@@ -20,14 +20,14 @@ class Request:
         attempt_digest: Digest of what is attempted.
         calibration_digest: Digest of the calibration split.
         delta: Chance of a false claim that the chain has as a whole; a decimal text.
-        n_variants: Variants of the family.
+        n_passes: How many answers with a pass in it the attempt could give: in a fixed sequence one per variant.
         reserved_at: When; only shown.
     """
 
     attempt_digest: str
     calibration_digest: str
     delta: str
-    n_variants: int
+    n_passes: int
     reserved_at: str
 
     def behind(self, history: History, sets: Sets, found: RowSet) -> tuple[Attempt, list[Entry]]:
@@ -50,7 +50,7 @@ class Request:
             calibration_digest=self.calibration_digest,
             rows=found.rows,
             n_rows=found.n_rows,
-            n_variants=self.n_variants,
+            n_passes=self.n_passes,
             reserved_at=self.reserved_at,
         )
         return attempt, before
@@ -59,12 +59,12 @@ class Request:
         """The attempt that was reserved for this before.
 
         Raises:
-            LedgerError: It was reserved with another delta or number of variants.
+            LedgerError: It was reserved with another delta or number of passing answers.
         """
-        if (same.delta, same.n_variants) != (self.delta, self.n_variants):
+        if (same.delta, same.n_passes) != (self.delta, self.n_passes):
             raise LedgerError(
-                f"{same.place}: expected delta {same.delta} and {same.n_variants} variants, with which the attempt "
-                f"{same.attempt_digest[:12]} was reserved, received {self.delta} and {self.n_variants}; an attempt's "
+                f"{same.place}: expected delta {same.delta} and {same.n_passes} ways to pass, with which the attempt "
+                f"{same.attempt_digest[:12]} was reserved, received {self.delta} and {self.n_passes}; an attempt's "
                 "digest has to cover both"
             )
         return same
