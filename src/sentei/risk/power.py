@@ -84,9 +84,17 @@ def paired_power(harmed: float, helped: float, n_examples: int, epsilon: float, 
         n_examples: Calibration rows.
         epsilon: Largest acceptable drop.
         delta: Acceptable chance of a false claim.
-        gamma: As in ``paired_drop_p_value``; below ``delta``.
+        gamma: As in ``paired_drop_p_value``; above ``delta`` the test never passes.
+
+    Raises:
+        ValueError: An argument lies outside its range.
     """
-    rate = harmed + helped
+    rate = _discordance(harmed, helped)
+    n_examples, delta = check_count("n_examples", n_examples, 1), check_probability("delta", delta)
+    epsilon = check_probability("epsilon", epsilon, zero=True, one=True)
+    gamma = check_probability("gamma", gamma, zero=True)
+    if gamma > delta:
+        return 0.0
     if n_examples > _NORMAL and rate > 0:
         return _normal_power(harmed, helped, n_examples, epsilon, delta, gamma)
     reach = 4.5 * math.sqrt(n_examples * rate * (1 - rate)) + 4 * (rate > 0)
@@ -111,7 +119,8 @@ def largest_passing(n_discordant: int, n_examples: int, epsilon: float, delta: f
 
     # Normal scores say where to look; the search from there is exact.
     spread = math.sqrt(n_examples * max(highest - epsilon**2, 0.0))
-    guess = round(n_examples * epsilon + float(ndtri(delta - gamma)) * spread - 0.5) + n_discordant
+    z = float(ndtri(delta - gamma)) if delta > gamma else -10.0
+    guess = round(n_examples * epsilon + z * spread - 0.5) + n_discordant
     return _first_failing(fails, 2 * n_discordant, guess) - 1 - n_discordant
 
 
@@ -132,7 +141,15 @@ def _normal_power(harmed: float, helped: float, n_examples: int, epsilon: float,
     if level <= 0:
         return 0.0
     limit = n_examples * (epsilon - drop) + float(ndtri(level)) * math.sqrt(n_examples * (highest - epsilon**2))
-    return float(ndtr(limit / math.sqrt(n_examples * (rate - drop**2))))
+    return float(ndtr(limit / math.sqrt(max(n_examples * (rate - drop**2), 1e-300))))
+
+
+def _discordance(harmed: float, helped: float) -> float:
+    """Both rates together; two doubles that should add up to 1 may miss it by little."""
+    total = check_probability("harmed", harmed, zero=True, one=True) + check_probability(
+        "helped", helped, zero=True, one=True
+    )
+    return check_probability("harmed + helped", min(total, 1.0) if total < 1 + 1e-9 else total, zero=True, one=True)
 
 
 def _at_most(k: Ints, m: Ints, share: float) -> Floats:

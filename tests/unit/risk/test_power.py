@@ -12,6 +12,7 @@ from sentei.risk import (
     hoeffding_bentkus_p_value,
     hoeffding_bentkus_power,
 )
+from sentei.risk.power import paired_power
 
 
 def enumerated(p_value, rate, n, limit, delta):
@@ -96,6 +97,36 @@ def test_differences_of_losses_can_be_planned():
 def test_counts_that_cannot_be_planned_are_refused(power, rate, n, limit, delta):
     with pytest.raises(ValueError, match="must be"):
         power(rate, n, limit, delta)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"harmed": -0.1},
+        {"harmed": float("nan")},
+        {"harmed": 0.6, "helped": 0.5},
+        {"n_examples": 0},
+        {"n_examples": 10.0},
+        {"epsilon": 1.1},
+        {"delta": 1.0},
+        {"gamma": -0.1},
+    ],
+)
+def test_rates_that_cannot_be_planned_are_refused(change):
+    asked = {"harmed": 0.1, "helped": 0.1, "n_examples": 10, "epsilon": 0.1, "delta": 0.1, "gamma": 0.002, **change}
+    with pytest.raises(ValueError, match="must be"):
+        paired_power(**asked)
+
+
+def test_the_ends_of_the_paired_test_can_be_planned():
+    """Where gamma is all of delta only a discordance that is surely below epsilon passes; above it, nothing does."""
+    assert paired_power(0.0, 0.0, 1000, 0.1, 0.05, 0.05) == 1.0
+    surely_below = sum(binomial_p_value(m, 40, 0.2) < 0.05 for m in range(41))
+    expected = scipy.stats.binom.cdf(surely_below - 1, 40, 0.1)
+    assert paired_power(0.05, 0.05, 40, 0.2, 0.05, 0.05) == pytest.approx(expected, abs=1e-4)
+    assert paired_power(0.0, 0.0, 1000, 0.1, 0.05, 0.06) == 0.0
+    assert 0.999 < paired_power(0.7, 0.3, 50, 0.9, 0.05, 0.002) <= 1
+    assert paired_power(1.0, 0.0, 400_000, 0.9, 0.05, 0.002) == 0.0
 
 
 @pytest.mark.parametrize("power", [betting_power, hoeffding_bentkus_power])
