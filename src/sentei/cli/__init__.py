@@ -17,6 +17,7 @@ class Commands(click.Group):
         "plan": "sentei.cli.plan:plan",
         "compile": "sentei.cli.compile:compile_package",
         "verify": "sentei.cli.verify:verify",
+        "monitor": "sentei.cli.monitor:monitor",
         "keygen": "sentei.cli.keygen:keygen",
         "ledger": "sentei.cli.ledger:ledger",
         "data": "sentei.cli.data:data",
@@ -51,9 +52,10 @@ def cli() -> None:
       sentei run fashion-mnist          a shipped recipe, end to end, on this machine
       sentei plan my-recipe.yaml        what a run would do and cost, in seconds
       sentei verify released/...        check a released bundle: every digest, count and p-value
+      sentei monitor released/... ROWS  feed production rows; revoke the certificate when it does not hold any more
 
     Exit codes: 0 done (a refusal is a result, too), 2 recipe or command, 3 files, 4 network, 5 data, 6 certificate,
-    7 service, 8 ledger.
+    7 service, 8 ledger; 10 a monitored certificate is revoked.
     """  # noqa: D301  # click asks for the control character itself, which keeps the lines below it as they are
 
 
