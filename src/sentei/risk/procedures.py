@@ -84,8 +84,9 @@ def multi_start(p_values: Sequence[Exact], delta: Exact, n_starts: int) -> tuple
     One safe variant that fails thus costs its run, and not everything behind it.
 
     In the literature a sequence may also walk on into the run behind it (Angelopoulos et al.); at an equal level for
-    all starts it rejects the same. Starts at j floor(n / n_starts) leave the rest to the last run. Passing the level of a finished run on to the next is another procedure
-    (``fallback`` does so for each hypothesis). Starts that are read off the calibration rows are not valid.
+    all starts it rejects the same. Starts at j floor(n / n_starts) leave the rest to the last run. Passing the level of
+    a finished run on to the next is another procedure (``fallback`` does so for each hypothesis). Starts that are read
+    off the calibration rows are not valid.
 
     Args:
         p_values: Valid p-values in the order that was fixed beforehand; taken exactly.
