@@ -20,10 +20,31 @@ def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping
         RecipeError: Settings that these rows do not allow.
         ModelError: The network cannot be built for these rows.
     """
+    _require_claims(recipe, examples)
     for section, training in _trainings(recipe):
         _require_labels(section, training, examples)
         _require_rows(section, training, examples)
     _require_network(examples, dense)
+
+
+def _require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
+    """Claims that compare with labels need labelled rows; losses of masks need masks, and masks take no others."""
+    masks = examples.get("task", "classification") == "segmentation"
+    for index, claim in enumerate((*recipe.claim, *recipe.compare)):
+        bare = [name for name in ("selection", "calibration") if not examples["splits"][name].get("labelled", True)]
+        if claim.needs_labels and bare:
+            raise RecipeError(
+                f"claim {index}: expected kind disagreement, because the rows of {' and '.join(bare)} have no labels; "
+                f"received {claim.kind}"
+            )
+        of_masks = claim.loss in ("dice", "iou", "false_negative")
+        if of_masks != masks:
+            wanted = (
+                "a claim about dice, iou or false_negative (kind loss_drop or risk)" if masks else "no loss of masks"
+            )
+            task = "the rows have masks" if masks else "the rows have no masks"
+            received = f"{claim.kind} {claim.loss or ''}".rstrip()
+            raise RecipeError(f"claim {index}: expected {wanted}, because {task}; received {received}")
 
 
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
