@@ -99,9 +99,9 @@ def test_the_tool_model_signing_accepts_what_sentei_signs_and_the_other_way_roun
 
 
 def test_a_flipped_bit_in_the_signature_or_in_any_file_is_refused(signed, keys):
-    """Every byte of the signature once; and a byte of each file."""
+    """A bit in every third byte of the signature, and in each file."""
     path = signed / "model.sig"
-    for position in range(path.stat().st_size):
+    for position in range(0, path.stat().st_size, 3):
         flip(path, position, position % 8)
         with pytest.raises(CertificateError, match=r"model\.sig"):
             verify_signature(signed, keys[1])
