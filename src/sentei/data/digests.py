@@ -42,8 +42,8 @@ def split_digest(examples: Examples) -> str:
     """Which examples these are, in which order, as 64 hexadecimal digits.
 
     Returns:
-        SHA-256 of all content digests (n x 32 bytes) followed by all labels (n x 8 bytes, little-endian); where
-        the rows stand in their table does not matter.
+        SHA-256 of all content digests (n x 32 bytes) followed by all labels (n x 8 bytes, little-endian), or by the
+        content digests of all masks (n x 32 bytes); where the rows stand in their table does not matter.
 
     Example:
         >>> one = Examples(np.array([[7]], np.uint8), np.array([0]), np.array([5]))
@@ -51,5 +51,7 @@ def split_digest(examples: Examples) -> str:
         True
     """
     whole = hashlib.sha256(content_digests(examples.inputs).tobytes())
-    whole.update(examples.labels.astype("<i8").tobytes())
+    labels = examples.labels
+    masks = examples.task == "segmentation"
+    whole.update((content_digests(labels.astype(np.uint8)) if masks else labels.astype("<i8")).tobytes())
     return whole.hexdigest()

@@ -40,6 +40,11 @@ def join(labelled: Table, unlabelled: Table) -> Table:
 
 
 def _check(labelled: Table, unlabelled: Table) -> None:
+    if labelled.task != "classification":
+        raise DataError(
+            f"{labelled.name}: expected one label for each row, received masks; rows without labels prove how often "
+            "two networks name another class, which is no loss of masks: leave data.unlabelled away"
+        )
     if not labelled.labelled:
         raise DataError(
             f"{labelled.name}: expected labels for every row, because {unlabelled.name} already brings the rows "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sentei.data.labels import Labels, as_labels, bare_rows, check_classes, count_classes, no_labels
+from sentei.data.labels import Labels, Task, as_labels, bare_rows, check_labels, count_classes, no_labels, task_of
 from sentei.errors import DataError
 
 Inputs = npt.NDArray[np.uint8 | np.float32]
@@ -19,8 +19,10 @@ class Table:
 
     Attributes:
         inputs: Rows of shape (n, d) or (n, c, h, w); uint8, or float32 without NaN and infinity.
-        labels: Class of each row, shape (n,), in [0, n_classes); -1 where a row has none.
-        n_classes: Number of classes; at least 2, or 0 where no row has a label and nothing else says it.
+        labels: For classification the class of each row, shape (n,), int64 in [0, n_classes); -1 where a row has none.
+            For segmentation the class of each pixel, shape (n, h, w), uint8; 255 where a pixel does not count.
+        n_classes: Number of classes, a background included; at least 2, or 0 where no row has a label and nothing else
+            says it.
         class_names: One name per class, for people.
         is_test: True for rows of the data set's own test part, shape (n,); all False if it has none.
         name: What the data set is called in messages and reports.
@@ -45,9 +47,10 @@ class Table:
     def __post_init__(self) -> None:
         _check_inputs(self.inputs, self.name)
         n_rows = len(self.inputs)
-        _check_column(self.labels, np.dtype(np.int64), n_rows, f"{self.name}: labels")
+        if self.task == "classification":
+            _check_column(self.labels, np.dtype(np.int64), n_rows, f"{self.name}: labels")
         _check_column(self.is_test, np.dtype(np.bool_), n_rows, f"{self.name}: is_test")
-        check_classes(self.labels, self.n_classes, self.class_names, self.name)
+        check_labels(self.labels, self.inputs.shape, self.n_classes, self.class_names, self.name)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -56,6 +59,11 @@ class Table:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one row's input: (d,) or (c, h, w)."""
         return self.inputs.shape[1:]
+
+    @property
+    def task(self) -> Task:
+        """``classification`` if a row has one label, ``segmentation`` if each of its pixels has."""
+        return task_of(self.labels)
 
     @property
     def labelled(self) -> bool:
@@ -77,7 +85,8 @@ class Table:
 
         Args:
             inputs: Rows of shape (n, d) or (n, c, h, w); uint8 or float32.
-            labels: Class of each row, shape (n,); any integer type; None when no row has one.
+            labels: Class of each row, shape (n,), or of each pixel, shape (n, h, w); any integer type; None when no row
+                has one.
             name: What the data set is called.
             class_names: One name per class; numbers from 0 when absent.
             is_test: True for rows of the data set's own test part; when absent there is none.
@@ -104,7 +113,7 @@ class Examples:
 
     Attributes:
         inputs: Shape (n, d) or (n, c, h, w); uint8 or float32.
-        labels: Shape (n,); -1 where a row has none.
+        labels: Classes of shape (n,), -1 where a row has none; or masks of shape (n, h, w).
         rows: Where each row stands in its table, shape (n,).
 
     Raises:
@@ -124,6 +133,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def task(self) -> Task:
+        """``classification`` if a row has one label, ``segmentation`` if each of its pixels has."""
+        return task_of(self.labels)
 
     @property
     def labelled(self) -> bool:

@@ -1,19 +1,13 @@
 """Folders of images: one folder per class, or images that have none."""
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sentei.data import UNLABELLED, Table
 from sentei.errors import DataError
-
-MODES = {1: "L", 3: "RGB"}
-# Wider than 8 bits per channel; turning these into bytes would clip them without a word.
-WIDE_MODES = ("I", "F")
+from sentei.sources.pixels import check_form, read_pixels, seen
 
 Found = list[tuple[Path, int]]
 
@@ -41,30 +35,22 @@ def read_images(
     Raises:
         DataError: The folder has no such structure, or a file cannot be read as an image; the message names the file.
     """
-    height, width = _size(size)
-    if channels not in MODES:
-        raise DataError(f"images: channels: expected 1 (grey) or 3 (colour), received {channels!r}")
+    height, width = check_form("images", size, channels)
     parts = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
     classes = _classes(parts[0])
     found = [_files(part, classes)[:limit] for part in parts if part.is_dir()]
     inputs = np.empty((sum(map(len, found)), channels, height, width), np.uint8)
     for row, (path, _) in enumerate(file for part in found for file in part):
-        inputs[row] = _pixels(path, height, width, channels)
+        inputs[row] = read_pixels(path, height, width, channels)
     labels = np.array([label for part in found for _, label in part])
     is_test = np.arange(len(labels)) >= len(found[0])
     return Table.of(inputs, labels, folder.name, class_names=classes or None, is_test=is_test, n_classes=n_classes)
 
 
-def _size(size: Any) -> tuple[int, int]:
-    if isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size):
-        return size[0], size[1]
-    raise DataError(f"images: size: expected [height, width] in pixels, received {size!r}")
-
-
 def _classes(part: Path) -> list[str]:
     """Names of the class folders; none where the images have no labels."""
     names = _folders(part)
-    if len(names) < 2 and (names or not _seen(part.iterdir())):
+    if len(names) < 2 and (names or not seen(part.iterdir())):
         raise DataError(
             f"{part}: expected images without labels, or a folder for each of at least 2 classes, received {names}; "
             "check the path"
@@ -76,37 +62,16 @@ def _folders(part: Path) -> list[str]:
     return sorted(path.name for path in part.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _seen(paths: Iterable[Path]) -> list[Path]:
-    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
-
-
 def _files(part: Path, classes: list[str]) -> Found:
     for unknown in sorted(set(_folders(part)) - set(classes)):
         has = f"it has {', '.join(classes)}" if classes else "its images have no labels"
         raise DataError(f"{part / unknown}: the training part has no class of this name; {has}")
     if not classes:
-        return [(path, UNLABELLED) for path in _seen(part.iterdir())]
+        return [(path, UNLABELLED) for path in seen(part.iterdir())]
     ranked = []
     for label, name in enumerate(classes):
-        files = _seen((part / name).rglob("*"))
+        files = seen((part / name).rglob("*"))
         ranked += [(rank, label, path) for rank, path in enumerate(files)]
         if not files:
             raise DataError(f"{part / name}: expected images, found none; add some or remove the class")
     return [(path, label) for _, label, path in sorted(ranked)]
-
-
-def _pixels(path: Path, height: int, width: int, channels: int) -> npt.NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.mode.startswith(WIDE_MODES):
-                    raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
-                picture = image.convert(MODES[channels])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: expected an image, could not read it ({error}); repair or remove the file") from error
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)

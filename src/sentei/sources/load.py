@@ -22,12 +22,13 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
     """The data set that a specification names, as one table.
 
     Args:
-        spec: ``source`` (fashion-mnist, digits, idx, images, npz or factory) and what that source needs: ``path`` or
-            ``uri`` (idx, images, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images), ``factory`` as
-            "package.module:function" and ``kwargs`` (factory); ``n_classes`` where no label tells it (images, npz,
-            factory). ``limit`` keeps at most so many rows of each part, own test part or not: the first ones, in the
-            order in which the source holds them, which depends on no seed. What says how to split is passed over;
-            entries that are None or empty count as absent. Fashion-MNIST is fetched if this machine does not have it.
+        spec: ``source`` (fashion-mnist, digits, shapes, idx, images, masks, npz or factory) and what that source needs:
+            ``path`` or ``uri`` (idx, images, masks, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images,
+            masks), ``factory`` as "package.module:function" and ``kwargs`` (factory); ``n_classes`` where no label
+            tells it (images, masks, npz, factory). ``limit`` keeps at most so many rows of each part, own test part or
+            not: the first ones, in the order in which the source holds them, which depends on no seed. What says how
+            to split is passed over; entries that are None or empty count as absent. Fashion-MNIST is fetched if this
+            machine does not have it.
         data_dir: Where data sets are kept; SENTEI_DATA_DIR or the user's cache when absent.
         open_uri: Brings an ``s3://`` address to this machine and returns the local path.
 
@@ -62,6 +63,10 @@ def _read(
         from sentei.sources.digits import read_digits
 
         return read_digits()
+    if source == "shapes":
+        from sentei.sources.shapes import read_shapes
+
+        return read_shapes(limit)
     if source == "factory":
         from sentei.sources.factory import read_factory
 
@@ -78,9 +83,14 @@ def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | N
         from sentei.sources.npz import read_npz
 
         return read_npz(path, given.get("n_classes"))
+    form = (given.get("size"), given.get("channels", 3), limit, given.get("n_classes"))
+    if source == "masks":
+        from sentei.sources.masks import read_masks
+
+        return read_masks(path, *form)
     from sentei.sources.images import read_images
 
-    return read_images(path, given.get("size"), given.get("channels", 3), limit, given.get("n_classes"))
+    return read_images(path, *form)
 
 
 def _local_path(source: str, given: Mapping[str, Any], open_uri: OpenUri | None) -> Path:

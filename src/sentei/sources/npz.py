@@ -30,7 +30,8 @@ def read_npz(path: Path, n_classes: int | None = None) -> Table:
         path: Holds ``inputs``, ``x``, ``images`` or ``x_train``, and ``labels``, ``y`` or ``y_train``; may hold a test
             part as ``x_test`` and ``y_test`` (or ``inputs_test``, ``images_test``, ``labels_test``) and
             ``class_names``. Inputs are uint8 or floats of shape (n, d), (n, c, h, w), or (n, h, w), which becomes
-            (n, 1, h, w); floats of another precision become float32. Without any array of labels, no row has one.
+            (n, 1, h, w); floats of another precision become float32. Labels are classes (n,), or masks (n, h, w) with
+            the class of each pixel, 255 where it does not count. Without any array of labels, no row has one.
         n_classes: Number of classes, where neither labels nor names tell it.
 
     Returns:
@@ -60,7 +61,8 @@ def _part(arrays: Arrays, inputs: tuple[str, ...], labels: tuple[str, ...], path
 
 def _check_part(inputs: npt.NDArray[Any], labels: npt.NDArray[Any], first: npt.NDArray[Any], path: Path) -> None:
     alike = inputs.shape[1:] == first.shape[1:] and inputs.dtype == first.dtype
-    if inputs.ndim < 2 or labels.shape != inputs.shape[:1] or not alike:
+    shapes = (inputs.shape[:1], (*inputs.shape[:1], *inputs.shape[2:]) if inputs.ndim == 4 else None)
+    if inputs.ndim < 2 or labels.shape not in shapes or not alike:
         raise DataError(
             f"{path}: expected labels (n,) beside inputs (n, ...), and the same rows in both parts; received "
             f"inputs {inputs.dtype} {inputs.shape} and labels {labels.shape}"

@@ -22,7 +22,7 @@ def test_digits_are_scikit_learns_spread_over_a_byte():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({}, "source: expected one of fashion-mnist, digits, .* received None"),
+        ({}, "source: expected one of fashion-mnist, digits, shapes, .* received None"),
         ({"source": "mnist"}, "received 'mnist'"),
         ({"source": "digits", "path": "/x"}, "the source digits does not take 'path'; it takes nothing more"),
         ({"source": "npz", "size": [2, 2], "path": "/x"}, "does not take 'size'; it takes n_classes, path, uri"),

@@ -46,6 +46,17 @@ def test_an_archive_may_hold_no_labels(tmp_path):
     assert load({"source": "npz", "path": str(tmp_path / "rows.npz"), "n_classes": 3}).n_classes == 3
 
 
+def test_labels_of_pixels_are_masks(tmp_path):
+    masks = np.arange(8).reshape(2, 2, 2) % 3
+    table = read(tmp_path, x=X, y=masks, x_test=X[:1] + 1, y_test=masks[:1])
+    assert (table.task, table.n_classes, table.labels.dtype) == ("segmentation", 3, np.uint8)
+    assert table.labels.tolist() == [*masks.tolist(), masks[0].tolist()]
+    assert read(tmp_path, x=X[:, 0], y=masks).task == "segmentation"
+    for wrong, said in [(masks[:, :1], r"labels \(2, 1, 2\)"), (masks + 0.5, "masks: expected whole numbers")]:
+        with pytest.raises(DataError, match=said):
+            read(tmp_path, x=X, y=wrong)
+
+
 def test_floats_become_float32(tmp_path):
     table = read(tmp_path, x=np.array([[0.1], [2.0]]), y=Y)
     assert table.inputs.dtype == np.float32
