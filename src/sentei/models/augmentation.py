@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from sentei.data.masks import IGNORED
+
 
 def augment(images: torch.Tensor, kind: str) -> torch.Tensor:
     """The batch as training sees it this time; draws from torch's current random numbers.
@@ -21,6 +23,25 @@ def augment(images: torch.Tensor, kind: str) -> torch.Tensor:
         flipped = torch.rand(len(images), 1, 1, 1) < 0.5
         images = torch.where(flipped.to(images.device), images.flip(3), images)
     return images
+
+
+def augment_pairs(images: torch.Tensor, masks: torch.Tensor, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The batch as training sees it this time, each mask moved and flipped with its image.
+
+    Args:
+        images: As `augment` takes them.
+        masks: ``(n, height, width)`` uint8.
+        kind: As `augment` takes it.
+
+    Returns:
+        Images and masks; pixels that come in at the edge do not count.
+    """
+    if kind == "none":
+        return images, masks
+    # A mask travels as one more channel, counted from IGNORED, so that the zeros at the edge become pixels to ignore.
+    both = augment(torch.cat([images, (masks.to(images.dtype) - IGNORED)[:, None]], dim=1), kind)
+    layout = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    return both[:, :-1].contiguous(memory_format=layout), (both[:, -1] + IGNORED).to(masks.dtype)
 
 
 def _shift(images: torch.Tensor, reach: int) -> torch.Tensor:

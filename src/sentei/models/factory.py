@@ -12,6 +12,8 @@ from sentei.models.lenet import build_lenet_5, build_lenet_300_100
 from sentei.models.mlp import build_mlp
 from sentei.models.resnet_cifar import build_resnet_20
 from sentei.models.torchvision_nets import build_torchvision
+from sentei.models.torchvision_segmenters import build_segmenter
+from sentei.models.unet import build_unet
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": build_mlp,
@@ -21,6 +23,9 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "torchvision/resnet18": build_torchvision,
     "torchvision/mobilenet_v2": build_torchvision,
     "torchvision/vgg16_bn": build_torchvision,
+    "unet": build_unet,
+    "torchvision/lraspp_mobilenet_v3_large": build_segmenter,
+    "torchvision/deeplabv3_mobilenet_v3_large": build_segmenter,
 }
 """What builds each known architecture; called with the architecture and the kwargs."""
 
@@ -74,10 +79,11 @@ def _from_factory(architecture: Architecture) -> nn.Module:
     what = f"{factory}: the network cannot take a batch of 2 rows of shape {architecture.input_shape}"
     with told_as(ModelError, what, "mend it or choose other data"), torch.no_grad():
         out = net.eval()(torch.zeros(2, *architecture.input_shape))
-    if not isinstance(out, torch.Tensor) or out.shape != (2, architecture.n_classes):
+    expected = (2, architecture.n_classes, *architecture.pixels)
+    if not isinstance(out, torch.Tensor) or out.shape != expected:
         got = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
         raise ModelError(
-            f"{factory} must map a batch of 2 rows to logits of shape (2, {architecture.n_classes}), "
-            f"it gave {got}; return one row of logits per input row"
+            f"{factory} must map a batch of 2 rows to logits of shape {expected}, "
+            f"it gave {got}; return one row of logits per input {'pixel' if architecture.pixels else 'row'}"
         )
     return net

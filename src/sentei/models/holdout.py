@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from sentei.data.masks import IGNORED
 from sentei.errors import ModelError
+from sentei.models.distillation import by_pixel, cross_entropy
 from sentei.models.inference import in_eval_mode
-from sentei.models.rows import Rows, near_equal_batches
+from sentei.models.rows import Rows, near_equal_batches, rows_at_once
 
 BATCH = 1024
 
@@ -39,17 +40,33 @@ def judge(model: nn.Module, rows: Rows, labels: torch.Tensor, held_out: torch.Te
     Args:
         model: Only asked.
         rows: All rows.
-        labels: All labels, ``(n,)``.
+        labels: All labels, ``(n,)``, or masks ``(n, height, width)``.
         held_out: Indices of the rows to judge by; at least one.
 
     Returns:
-        Two numbers: the share of wrong rows, and the mean cross-entropy in nats.
+        Two numbers: the share of wrong rows, or pixels, and their mean cross-entropy in nats.
     """
+    batches = near_equal_batches(held_out, rows_at_once(labels, BATCH))
     with in_eval_mode(model), torch.no_grad():
-        logits = torch.cat([model(rows.at(batch)).float() for batch in near_equal_batches(held_out, BATCH)])
+        if labels.dim() == 3:
+            return _judge_masks(model, rows, labels, batches)
+        logits = torch.cat([model(rows.at(batch)).float() for batch in batches])
     truth = labels[held_out]
     wrong = (logits.argmax(dim=1) != truth).float().mean()
-    return torch.stack([wrong, F.cross_entropy(logits, truth)])
+    return torch.stack([wrong, cross_entropy(logits, truth)])
+
+
+def _judge_masks(model: nn.Module, rows: Rows, masks: torch.Tensor, batches: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Batch by batch, because what is said of every pixel of all rows may not fit into memory."""
+    totals, n_pixels = torch.zeros(2, dtype=torch.float64, device=masks.device), torch.zeros((), device=masks.device)
+    for batch in batches:
+        logits, truth = by_pixel(model(rows.at(batch)).float()), masks[batch]
+        counted = (truth != IGNORED).flatten()
+        n_counted = counted.sum()
+        wrong = (logits.argmax(dim=1) != truth.flatten()) & counted
+        totals += torch.stack([wrong.sum(), cross_entropy(logits, truth) * n_counted])
+        n_pixels += n_counted
+    return (totals / n_pixels.clamp(min=1)).float()
 
 
 @dataclass

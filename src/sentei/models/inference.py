@@ -39,7 +39,7 @@ def logits(model: nn.Module, inputs: np.ndarray, preprocessing: Preprocessing, b
         batch_size: Rows at once; at least 1.
 
     Returns:
-        ``(n, n_classes)`` float32.
+        ``(n, n_classes)`` float32; of a network for segmentation ``(n, n_classes, height, width)``.
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with in_eval_mode(model), torch.inference_mode():

@@ -9,7 +9,7 @@ from torch import nn
 from sentei.data.preprocessing import Preprocessing
 from sentei.data.table import Examples
 from sentei.errors import ModelError
-from sentei.models.augmentation import augment
+from sentei.models.augmentation import augment, augment_pairs
 from sentei.models.device import computes_bfloat16, mixed_seed
 from sentei.models.distillation import distillation_loss
 from sentei.models.holdout import BestEpoch, carve, judge
@@ -52,7 +52,7 @@ class Loop:
         self.train_rows, self.held_out = carve(len(examples), settings.holdout, mixed_seed(seed, "holdout"))
         self.zero = KeptZero(self.model, masks)
         self.optimizer = make_optimizer(self.model, settings)
-        self.teaching = Teaching(teacher, settings, self.rows, ranks.device)
+        self.teaching = Teaching(teacher, settings, self.rows, self.labels, ranks.device)
         self.bfloat16 = computes_bfloat16(settings.precision, model, ranks.device)
         self.records: list[EpochRecord] = []
         self.best = BestEpoch()
@@ -107,18 +107,25 @@ class Loop:
         return self.settings.learning_rate * rate_factor(step, n_steps, n_warmup)
 
     def _loss(self, batch: torch.Tensor) -> torch.Tensor:
-        inputs = augment(self.rows.at(batch), self.settings.augment)
+        inputs, labels = self._batch(batch)
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.bfloat16):
             student = self.wrapped(inputs)
             teacher = self.teaching.opinion(batch, inputs)
         return distillation_loss(
             student,
-            self.labels[batch],
+            labels,
             teacher,
             weight=self.settings.distil,
             temperature=self.settings.temperature,
             label_smoothing=self.settings.label_smoothing,
         )
+
+    def _batch(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and labels as this epoch sees them."""
+        inputs, labels = self.rows.at(batch), self.labels[batch]
+        if labels.dim() == 3:
+            return augment_pairs(inputs, labels, self.settings.augment)
+        return augment(inputs, self.settings.augment), labels
 
     def _record(self, epoch: int, loss: float) -> None:
         """Closes an epoch: all ranks agree on the buffers and on what the held-out rows say."""

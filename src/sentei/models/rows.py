@@ -9,6 +9,9 @@ from sentei.data.preprocessing import Preprocessing
 FITS = 2 << 30
 """Bytes of preprocessed rows that are kept in memory; more are preprocessed batch by batch."""
 
+PIXELS_AT_ONCE = 1 << 22
+"""Pixels for which a network says something in one pass; more would take the memory of many images at once."""
+
 
 class Rows:
     """Preprocessed rows by their index.
@@ -64,6 +67,24 @@ def layout_of(model: nn.Module, n_dimensions: int) -> torch.memory_format:
     """
     convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
     return torch.channels_last if n_dimensions == 4 and convolves else torch.contiguous_format
+
+
+def rows_at_once(labels: torch.Tensor | np.ndarray, most: int) -> int:
+    """How many rows a network may be asked about in one pass.
+
+    Args:
+        labels: Classes, or masks ``(n, height, width)``: what is said of large images is large itself.
+        most: Of rows with one label each, and of small images.
+
+    Returns:
+        At least 4, so that no near-equal batch of several rows has only one.
+
+    Example:
+        >>> rows_at_once(np.zeros((9, 512, 512), np.uint8), 1024), rows_at_once(np.zeros(9, np.int64), 1024)
+        (16, 1024)
+    """
+    n_pixels = int(np.prod(labels.shape[1:]))
+    return most if n_pixels == 1 else max(4, min(most, PIXELS_AT_ONCE // n_pixels))
 
 
 def near_equal_batches(order: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, ...]:

@@ -16,7 +16,7 @@ class EpochRecord:
         loss: Mean training loss over the epoch, while the weights moved.
         learning_rate: Of the epoch's last step.
         holdout_loss: Mean cross-entropy on the held-out rows; ``None`` without them.
-        holdout_error: Share of the held-out rows that are wrong; ``None`` without them.
+        holdout_error: Share of the held-out rows that are wrong, or of their pixels; ``None`` without them.
     """
 
     epoch: int

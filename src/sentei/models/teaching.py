@@ -5,7 +5,7 @@ from torch import nn
 
 from sentei.errors import ModelError
 from sentei.models.inference import in_eval_mode
-from sentei.models.rows import Rows, near_equal_batches
+from sentei.models.rows import FITS, Rows, near_equal_batches, rows_at_once
 from sentei.models.settings import TrainSettings
 
 BATCH = 1024
@@ -14,26 +14,37 @@ BATCH = 1024
 class Teaching:
     """What the teacher thinks of every row.
 
-    Without augmentation a row always looks the same, so the teacher is asked once about all of them.
+    Without augmentation a row always looks the same, so the teacher is asked once about all of them, if what it says
+    fits into memory.
 
     Args:
         teacher: Moved to the rows' device; its mode stays as it is. ``None`` only if nothing is distilled.
         settings: ``distil`` and ``augment``.
         rows: All rows of the training.
+        labels: Of all rows; they say how much a teacher says of a row.
         device: Where to compute.
 
     Raises:
         ModelError: Something is to be distilled and there is no teacher.
     """
 
-    def __init__(self, teacher: nn.Module | None, settings: TrainSettings, rows: Rows, device: torch.device) -> None:
+    def __init__(
+        self,
+        teacher: nn.Module | None,
+        settings: TrainSettings,
+        rows: Rows,
+        labels: torch.Tensor,
+        device: torch.device,
+    ) -> None:
         if settings.distil > 0 and teacher is None:
             raise ModelError(f"distil is {settings.distil} and no teacher was given; give one or set distil to 0")
         self._teacher = teacher.to(device) if teacher is not None and settings.distil > 0 else None
         self._known: torch.Tensor | None = None
         if self._teacher is not None and settings.augment == "none":
-            batches = near_equal_batches(torch.arange(len(rows), device=device), BATCH)
-            self._known = torch.cat([self._ask(rows.at(batch)) for batch in batches])
+            batches = near_equal_batches(torch.arange(len(rows), device=device), rows_at_once(labels, BATCH))
+            first = self._ask(rows.at(batches[0]))
+            if labels.dim() == 1 or first[0].numel() * 4 * len(rows) <= FITS:
+                self._known = torch.cat([first, *(self._ask(rows.at(batch)) for batch in batches[1:])])
 
     def opinion(self, batch: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor | None:
         """The teacher's logits for one batch.
@@ -43,7 +54,7 @@ class Teaching:
             inputs: The rows as the student sees them.
 
         Returns:
-            ``(n, n_classes)`` without gradient; ``None`` if nothing is distilled.
+            Without gradient, in the student's shape; ``None`` if nothing is distilled.
         """
         if self._teacher is None:
             return None

@@ -16,7 +16,16 @@ ArchitectureName = Literal[
     "torchvision/resnet18",
     "torchvision/mobilenet_v2",
     "torchvision/vgg16_bn",
+    "unet",
+    "torchvision/lraspp_mobilenet_v3_large",
+    "torchvision/deeplabv3_mobilenet_v3_large",
 ]
+SEGMENTERS: tuple[ArchitectureName, ...] = (
+    "unet",
+    "torchvision/lraspp_mobilenet_v3_large",
+    "torchvision/deeplabv3_mobilenet_v3_large",
+)
+"""Those that name the class of each pixel; all others name the class of a row."""
 _Two = Annotated[list[Count], Field(min_length=2, max_length=2)]
 _Dropout = Annotated[float, Field(ge=0, le=1)]
 
@@ -51,6 +60,11 @@ class _Vgg16(Section):
     dropout: _Dropout = 0.5
 
 
+class _UNet(Section):
+    width: Count = 8
+    depth: Annotated[int, Field(ge=2, le=8)] = 4
+
+
 KWARGS: Mapping[str, type[Section]] = {
     "mlp": _Mlp,
     "lenet-300-100": Section,
@@ -59,6 +73,9 @@ KWARGS: Mapping[str, type[Section]] = {
     "torchvision/resnet18": _ResNet18,
     "torchvision/mobilenet_v2": _MobileNetV2,
     "torchvision/vgg16_bn": _Vgg16,
+    "unet": _UNet,
+    "torchvision/lraspp_mobilenet_v3_large": Section,
+    "torchvision/deeplabv3_mobilenet_v3_large": Section,
 }
 """What the builder of each architecture may be told, with the defaults that the builder has."""
 

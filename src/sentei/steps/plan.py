@@ -61,6 +61,7 @@ def _examples(recipe: Recipe, open_uri: OpenUri | None) -> dict[str, Any]:
         "preprocessing": Preprocessing.of(examples["train"]).to_dict(),
         "input": {"shape": list(table.inputs.shape[1:]), "dtype": str(table.inputs.dtype)},
         "n_classes": table.n_classes,
+        **({"task": table.task} if table.task == "segmentation" else {}),
     }
 
 
@@ -77,6 +78,7 @@ def _dense(recipe: Recipe, examples: Mapping[str, Any], open_uri: OpenUri | None
         "kwargs": recipe.model.kwargs,
         "input_shape": examples["input"]["shape"],
         "n_classes": examples["n_classes"],
+        **({"task": examples["task"]} if "task" in examples else {}),
     }
     return {
         "architecture": architecture,

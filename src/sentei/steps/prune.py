@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sentei.errors import ArtifactError
 from sentei.models import reestimate_batchnorm
+from sentei.models.rows import rows_at_once
 from sentei.sparsity import achieved_sparsity, allocate, apply_masks
 from sentei.steps import layout
 from sentei.steps.examples import OpenUri, open_split, preprocessing_of, rows_of
@@ -12,6 +13,8 @@ from sentei.steps.frozen import from_text
 from sentei.steps.networks import read_architecture, read_network, read_tensors, write_network
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
+
+BATCH = 256
 
 
 def prune(
@@ -69,6 +72,7 @@ def _prune(
         chosen = {name.removeprefix(mine): tensor for name, tensor in tensors.items() if name.startswith(mine)}
         masks = allocate(chosen, float(spec["sparsity"]), spec["allocation"])
         apply_masks(model, masks)
-        reestimate_batchnorm(model, open_split(data, "scoring", open_uri).inputs, preprocessing_of(data))
+        rows = open_split(data, "scoring", open_uri)
+        reestimate_batchnorm(model, rows.inputs, preprocessing_of(data), rows_at_once(rows.labels, BATCH))
     write_network(draft, model, read_architecture(source), masks)
     draft.facts.update(sparsity=spec["sparsity"], achieved_sparsity=f"{achieved_sparsity(masks):.6f}")

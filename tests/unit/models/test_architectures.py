@@ -12,7 +12,7 @@ from sentei.errors import ModelError
 from sentei.models import Architecture, build, match_state
 from sentei.models.architecture import NAMES
 from sentei.models.factory import BUILDERS
-from sentei.recipe.architectures import KWARGS
+from sentei.recipe.architectures import KWARGS, SEGMENTERS
 
 
 def make(name: str, shape: tuple[int, ...], **kwargs) -> torch.nn.Module:
@@ -114,7 +114,8 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_callers_random_numbers_alo
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_architecture_survives_json(name):
-    architecture = Architecture(name=name, input_shape=(3, 32, 32), n_classes=7, kwargs={"hidden": [3, 4]})
+    task = "segmentation" if name in SEGMENTERS else "classification"
+    architecture = Architecture(name=name, input_shape=(3, 32, 32), n_classes=7, kwargs={"hidden": [3, 4]}, task=task)
 
     assert Architecture.from_dict(json.loads(json.dumps(architecture.to_dict()))) == architecture
 

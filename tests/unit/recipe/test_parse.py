@@ -60,8 +60,8 @@ family:
 """
     assert mistakes(text) == [
         "claim: required, but missing",
-        "data.source (line 4): expected one of fashion-mnist, digits, idx, images, npz, factory; received 'digit'; "
-        "did you mean 'digits'?",
+        "data.source (line 4): expected one of fashion-mnist, digits, shapes, idx, images, masks, npz, factory; "
+        "received 'digit'; did you mean 'digits'?",
         "data.splits.calibration (line 5): expected a valid integer; received '600'",
         "data.splits.scoring (line 5): expected greater than or equal to 1; received 0",
         "data.splits.tset (line 5): unknown name; did you mean 'test'?",
@@ -69,7 +69,8 @@ family:
         "family.variants.1.criterion (line 15): expected one of magnitude-l1, magnitude-l2, random; "
         "received 'magnitud-l2'; did you mean 'magnitude-l2'?",
         "model.architecture (line 7): expected one of mlp, lenet-300-100, lenet-5, resnet-20, torchvision/resnet18, "
-        "torchvision/mobilenet_v2, torchvision/vgg16_bn; received 'lenet5'; did you mean 'lenet-5'?",
+        "torchvision/mobilenet_v2, torchvision/vgg16_bn, unet, torchvision/lraspp_mobilenet_v3_large, "
+        "torchvision/deeplabv3_mobilenet_v3_large; received 'lenet5'; did you mean 'lenet-5'?",
         "name (line 1): expected a text that matches ^[a-z0-9][a-z0-9-]{0,40}$; received 'Small'",
         "sead (line 2): unknown name; did you mean 'seed'?",
         "train.batch-size (line 10): unknown name; did you mean 'batch_size'?",
@@ -239,6 +240,7 @@ def test_a_risk_claim_is_not_held_to_a_gamma_that_it_does_not_use():
         ("source: npz", "data.path"),
         ("source: images\n  size: [8, 8]", "data.path"),
         ("source: images\n  path: folder", "data.size"),
+        ("source: masks\n  path: folder", "data.size"),
         ("source: factory", "data.factory"),
     ],
 )
@@ -252,8 +254,10 @@ def test_a_source_says_what_else_it_needs(data, place):
     [
         ("fashion-mnist", set()),
         ("digits", set()),
+        ("shapes", set()),
         ("idx", {"path"}),
         ("images", {"path", "size", "channels", "n_classes"}),
+        ("masks", {"path", "size", "channels", "n_classes"}),
         ("npz", {"path", "n_classes"}),
         ("factory", {"factory", "kwargs", "n_classes"}),
     ],
@@ -300,6 +304,8 @@ def test_a_factory_is_written_as_module_and_function(source):
             "hidden.0 (line 6): expected greater than or equal to 1; received 0",
         ),
         ("{architecture: lenet-5, kwargs: {channels: [6]}}", "channels (line 6): expected"),
+        ("{architecture: unet, kwargs: {depth: 1}}", "depth (line 6): expected greater than or equal to 2"),
+        ("{architecture: torchvision/lraspp_mobilenet_v3_large, kwargs: {aux: 1}}", "aux (line 6): unknown name"),
         ("{architecture: resnet-20, kwargs: {shortcut: padd}}", "did you mean 'pad'?"),
         ("{architecture: torchvision/vgg16_bn, kwargs: {dropout: 2}}", "dropout (line 6): expected"),
         ("{architecture: torchvision/resnet18, kwargs: {weights: DEFAULT}}", "known here: zero_init_residual"),
