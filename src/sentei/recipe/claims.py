@@ -154,6 +154,8 @@ _WANTED = {"epsilon": "a number", "alpha": "a number", "coverage": "a number", "
 
 
 def _as_list(value: Any) -> Any:
+    if not isinstance(value, dict | list) or value == []:
+        raise PydanticCustomError("claim", "expected a claim, or a list of claims")
     return [value] if isinstance(value, dict) else value
 
 

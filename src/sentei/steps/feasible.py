@@ -20,15 +20,24 @@ def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping
         RecipeError: Settings that these rows do not allow.
         ModelError: The network cannot be built for these rows.
     """
-    _require_claims(recipe, examples)
     for section, training in _trainings(recipe):
         _require_labels(section, training, examples)
         _require_rows(section, training, examples)
     _require_network(examples, dense)
 
 
-def _require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
-    """Claims that compare with labels need labelled rows; losses of masks need masks, and masks take no others."""
+def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
+    """Nothing, if the claims can be made about these rows.
+
+    Claims that compare with labels need labelled rows; losses of masks need masks, and masks take no others.
+
+    Args:
+        recipe: The checked recipe.
+        examples: The plan's ``examples`` part.
+
+    Raises:
+        RecipeError: A claim is about what these rows do not have.
+    """
     masks = examples.get("task", "classification") == "segmentation"
     for index, claim in enumerate((*recipe.claim, *recipe.compare)):
         bare = [name for name in ("selection", "calibration") if not examples["splits"][name].get("labelled", True)]

@@ -8,7 +8,7 @@ from sentei.errors import RecipeError
 from sentei.recipe import Recipe, parse_recipe
 from sentei.risk import Claim
 from sentei.steps.examples import OpenUri, keep, split_table
-from sentei.steps.feasible import require_feasible
+from sentei.steps.feasible import require_claims, require_feasible
 from sentei.steps.frozen import Plan, family_digest, seed_for
 from sentei.steps.pretrained import describe_pretrained
 from sentei.steps.progress import stage
@@ -29,6 +29,7 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
     recipe = parse_recipe(recipe_text)
     with stage("plan", recipe.name):
         examples = _examples(recipe, open_uri)
+        require_claims(recipe, examples)
         dense = _dense(recipe, examples, open_uri)
         require_feasible(recipe, examples, dense)
         variants = tuple(_variant(recipe, index) for index in range(len(recipe.family.members())))

@@ -139,7 +139,7 @@ def test_an_empty_recipe_is_called_empty(text):
 
 
 @pytest.mark.parametrize(("value", "received"), [("null", "nothing"), ("[]", "a list"), ("7", "7"), ("x", "a text")])
-@pytest.mark.parametrize("section", ["data", "train", "family", "claim", "registry"])
+@pytest.mark.parametrize("section", ["data", "train", "family", "registry"])
 def test_a_section_that_is_no_mapping_is_told_without_the_names_of_classes(section, value, received):
     lines = [line for line in SMALL.splitlines(keepends=True) if not line.startswith((f"{section}:", " "))]
     told = mistakes("".join(lines).replace("model:", "model: {architecture: mlp}") + f"{section}: {value}\n")
@@ -229,8 +229,15 @@ def test_a_claim_has_the_tolerance_of_its_kind_and_no_other(claim, told):
         assert any(line.startswith(place) and what.removeprefix("expected ") in line for line in found)
 
 
+@pytest.mark.parametrize("value", ["null", "[]", "7", "x"])
+def test_what_is_no_claim_is_told_so(value):
+    (told,) = mistakes(changed("claim: {epsilon: 0.03}", f"claim: {value}"))
+    assert told.startswith("claim (line ")
+    assert "expected a claim, or a list of claims" in told
+
+
 def test_a_risk_claim_is_not_held_to_a_gamma_that_it_does_not_use():
-    assert parse_recipe(changed("{epsilon: 0.03}", "{kind: risk, alpha: 0.1, delta: 0.001}")).claim.delta == "0.001"
+    assert parse_recipe(changed("{epsilon: 0.03}", "{kind: risk, alpha: 0.1, delta: 0.001}")).claim[0].delta == "0.001"
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,7 @@ def move_champion(
     return False, _takes(mine, standing, champion, promote)[1]
 
 
-def _give_back(
-    client: "MlflowClient", revoked: "ModelVersion", before: "ModelVersion | None"
-) -> "ModelVersion | None":
+def _give_back(client: "MlflowClient", revoked: "ModelVersion", before: "ModelVersion | None") -> "ModelVersion | None":
     """Who is the champion in the place of a revoked one: whoever was it before, unless that one is revoked, too."""
     if before is not None and not is_revoked(client.get_model_version(before.name, before.version)):
         client.set_registered_model_alias(before.name, CHAMPION, before.version)
