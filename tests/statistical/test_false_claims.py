@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from sentei.certificate.decide import Rule, Selection, decide
+from sentei.certificate.decide import Calibration, Rule, decide
+from sentei.certificate.selection import Selection
 from sentei.risk import Claim, Counts
 from tests.statistical.procedures import MUTANTS
 
@@ -33,8 +34,8 @@ SAFE_THEN_FALSE = ((0.0, 0.01), (0.005, 0.005), (0.27, 0.22), (0.25, 0.20), (0.2
 class CachedClaim(Claim):
     """The claim, with the p-value of the counts that its test looks at computed once."""
 
-    def p_value(self, counts):
-        n, errors, harmed, helped = counts.n_examples, counts.n_errors, counts.n_harmed, counts.n_helped
+    def p_value(self, seen, settled=None):
+        n, errors, harmed, helped = seen.n_examples, seen.n_errors, seen.n_harmed, seen.n_helped
         looked_at = (
             Counts(n, errors, errors, 0, 0) if self.kind == "risk" else Counts(n, harmed, helped, harmed, helped)
         )
@@ -43,10 +44,13 @@ class CachedClaim(Claim):
 
 @cache
 def _p_value(kind, counts):
-    return Claim(kind, *CLAIMS[kind]).p_value(counts)
+    return Claim(kind, **CLAIMS[kind]).p_value(counts)
 
 
-CLAIMS = {"accuracy_drop": (str(EPSILON), str(DELTA)), "risk": (str(DENSE_RISK + EPSILON), str(DELTA))}
+CLAIMS = {
+    "accuracy_drop": {"tolerance": str(EPSILON), "delta": str(DELTA), "settings": {"method": "paired"}},
+    "risk": {"tolerance": str(DENSE_RISK + EPSILON), "delta": str(DELTA)},
+}
 
 
 def draw(rng, rates, n):
@@ -87,19 +91,24 @@ def costs_of(rates):
     return {f"v{index}": {"macs": str(100 - index)} for index in range(len(rates))}
 
 
+def as_columns(dense, losses):
+    return {"loss": dense}, {name: {"loss": column} for name, column in losses.items()}
+
+
 def whole_decision(kind, rates, order):
     """The path that issuing and rechecking take, from losses to the chosen name."""
-    claim, rule, costs = CachedClaim(kind, *CLAIMS[kind]), Rule(order, "macs"), costs_of(rates)
+    claim, rule, costs = CachedClaim(kind, **CLAIMS[kind]), Rule(order, "macs"), costs_of(rates)
 
     def choose(selection, calibration):
-        measured = Selection(tuple(costs), selection[1], selection[0], costs)
-        return decide(claim, rule, measured, calibration[1].__getitem__, calibration[0]).chosen
+        (dense_before, before), (dense, after) = (as_columns(*split) for split in (selection, calibration))
+        measured = Selection(tuple(costs), before, dense_before, costs)
+        return decide((claim,), rule, measured, Calibration(after.__getitem__, dense, seed=0)).chosen
 
     return choose
 
 
 def n_false_claims_of(mutant, kind, rates):
-    claim = CachedClaim(kind, *CLAIMS[kind])
+    claim = CachedClaim(kind, **CLAIMS[kind])
     costs = {name: float(cost["macs"]) for name, cost in costs_of(rates).items()}
     return n_false_claims(lambda before, after: mutant(claim, before, after, costs), rates, counted(rates, SEED))
 
@@ -133,7 +142,7 @@ def chance_of_a_pass(claim, harmed, helped, level):
 @pytest.mark.parametrize("rates", sorted({pair for pair in AT_THE_LIMIT + SAFE_THEN_FALSE if pair[0] > 0.01}))
 def test_a_paired_test_at_the_limit_comes_near_delta(rates):
     """A false variant passes nearly as often as it may, and at twice the level far too often to stay unseen."""
-    claim = CachedClaim("accuracy_drop", *CLAIMS["accuracy_drop"])
+    claim = CachedClaim("accuracy_drop", **CLAIMS["accuracy_drop"])
     assert 0.07 < chance_of_a_pass(claim, *rates, DELTA) <= DELTA
     assert chance_of_a_pass(claim, *rates, 2 * DELTA) > 0.15
 
