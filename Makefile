@@ -42,6 +42,7 @@ generated: $(READY)
 	$(BIN)/python -m pipelines.generate
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python -m tests.bench
 
 clean:

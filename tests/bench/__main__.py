@@ -7,13 +7,16 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import overhead, reference, startup
+from tests.bench import decisions, false_promotion, overhead, reference, startup, tightness
 
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "startup": ("what import and help cost", lambda options: startup.main(options.repeats)),
     "overhead": ("what the framework adds to a run's work", lambda options: overhead.main(options.recipe)),
     "reference": ("certified sparsity, as published and ours", lambda options: reference.main("fashion-mnist")),
     "reference-mnist": ("the same on an MNIST folder", lambda options: reference.main("mnist")),
+    "false-promotion": ("false promotions and power, ours and of other rules", lambda options: false_promotion.main()),
+    "tightness": ("bounds on one drop, ours and of others", lambda options: tightness.main()),
+    "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
 
 
