@@ -96,8 +96,9 @@ class WorstClassDrop:
         return PerClass(n_rows, (Stratum(0, _WITHIN.flawless(n_rows, settings)),))
 
     def describe_limit(self, limit: Decimal, settings: Mapping[str, str]) -> str:
-        """In points of accuracy."""
-        return f"in every class, the variant's accuracy is at most {points(limit)} below the dense model's"
+        """In points of accuracy; a class without a row anywhere is not spoken of."""
+        shown = "in every class that selection or calibration rows show"
+        return f"{shown}, the variant's accuracy is at most {points(limit)} below the dense model's"
 
     def describe_tally(self, tally: PerClass) -> str:
         """Number of classes, and the one with the largest drop."""
