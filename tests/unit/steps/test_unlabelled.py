@@ -28,7 +28,7 @@ model: {{architecture: mlp, kwargs: {{hidden: [8]}}{model}}}
 train: {{epochs: 1}}
 finetune: {{{finetune}}}
 family: {{variants: [{{sparsity: 0.5, finetune: {epochs}}}]}}
-claim: {{epsilon: 0.03}}
+claim: {{kind: disagreement, alpha: 0.2}}
 """
 
 
