@@ -1,12 +1,13 @@
 """Turns the URIs that users write into local paths: ``s3://`` through boto3, ``models:/`` through MLflow."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sentei.errors import DataError
+from sentei.errors import DataError, RecipeError
 from sentei.steps.examples import cache_folder
 
 if TYPE_CHECKING:
@@ -55,6 +56,20 @@ def bundle_at(place: str) -> Iterator[Path]:
         yield Path(folder) / "bundle"
 
 
+def require_lasting(place: str) -> None:
+    """Nothing, if a ledger at this place would still be there at the next run.
+
+    Raises:
+        RecipeError: In a pod, a folder that is not mounted from outside goes with the pod, and with it every attempt.
+    """
+    fleeting = place != "none" and not place.startswith(("s3://", "/"))
+    if fleeting and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        raise RecipeError(
+            f"ledger.at: expected s3://bucket/prefix, or the absolute path of a mounted volume, received {place}: a "
+            "folder of the pod itself forgets its attempts when the pod ends"
+        )
+
+
 def open_ledger(place: str) -> "Ledger":
     """The ledger that is kept at a place; opening it writes nothing, and what is not there yet is an empty ledger.
 
@@ -62,10 +77,11 @@ def open_ledger(place: str) -> "Ledger":
         place: A folder, or ``s3://bucket/prefix/``.
 
     Raises:
-        RecipeError: The URI cannot be read.
+        RecipeError: The URI cannot be read, or the place would not outlive this pod.
     """
     from sentei.steps.ledger import FolderShelf, Ledger
 
+    require_lasting(place)
     if not place.startswith("s3://"):
         return Ledger(FolderShelf(place))
     from sentei.adapters.s3.shelf import S3Shelf

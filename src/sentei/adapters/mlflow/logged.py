@@ -1,5 +1,6 @@
-"""A bundle as a logged model of its run: the certified network to serve, and the whole bundle beside it."""
+"""A bundle as a logged model of its run: the certified network to serve; beside it the bundle, without evidence."""
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 ONNX = f"model/{MODEL}"
+# What each variant did on each calibration row stays with the released bundle: whoever compares variants by it chooses
+# the next family by the rows that shall judge it.
+WITHHELD = ("evidence", "comparison-*")
 
 
 def log_model(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> str:
@@ -31,7 +35,7 @@ def log_model(client: "MlflowClient", artifact: Artifact, standing: Standing, ru
         ServiceError: MLflow keeps other bytes than it was given.
 
     Guarantee:
-        A model that is READY holds the whole bundle, and its network and certificate were read back and compared.
+        A model that is READY holds the bundle without evidence; network and certificate were read back and compared.
     """
     from mlflow.entities import LoggedModelOutput
 
@@ -61,9 +65,11 @@ def _found(client: "MlflowClient", standing: Standing, run: "Run") -> "LoggedMod
 
 
 def _upload(client: "MlflowClient", artifact: Artifact, model: "LoggedModel", run_id: str) -> None:
-    client.log_model_artifacts(model.model_id, str(artifact.path), "bundle")
     client.log_model_artifact(model.model_id, str(artifact.file(ONNX)))
     with TemporaryDirectory() as folder:
+        shown = shutil.copytree(artifact.path, Path(folder) / "bundle", ignore=shutil.ignore_patterns(*WITHHELD))
+        client.log_model_artifacts(model.model_id, str(shown), "bundle")
+        shutil.rmtree(shown)
         for name, text in describe(artifact.file(ONNX), model.model_id, run_id).items():
             (Path(folder) / name).write_text(text)
         client.log_model_artifacts(model.model_id, folder)

@@ -38,9 +38,11 @@ class Settings:
     Attributes:
         promote: When the alias ``champion`` moves: ``cheaper`` (a strictly lower cost under a claim at least as strict
             about the same dense model), ``certified`` (every newly certified version) or ``never``.
+        released: Where the whole bundle was released, evidence included; a tag of the version.
     """
 
     promote: str = "cheaper"
+    released: str = ""
 
     def __post_init__(self) -> None:
         if self.promote not in PROMOTE:
@@ -103,7 +105,7 @@ def register(bundle: Path, parent: str, settings: Settings | None = None) -> Reg
     standing = _standing(artifact)
     client = connect()
     with asking(f"register {artifact.facts['name']} from run {parent}"):
-        version = _version(client, artifact, standing, client.get_run(parent))
+        version = _version(client, artifact, standing, client.get_run(parent), (settings or Settings()).released)
         if is_revoked(version):
             moved, reason = False, f"this version was revoked at {version.tags[REVOKED]}"
         else:
@@ -165,11 +167,14 @@ def _record(artifact: Artifact) -> Certificate:
     return record
 
 
-def _version(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> "ModelVersion":
+def _version(
+    client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run", released: str
+) -> "ModelVersion":
     name, mine = artifact.facts["name"], None
+    tags = standing.tags() | ({"released": released} if released else {})
     found = _versions(client, name, standing)
     if not found:
-        mine = _create_version(client, artifact.facts, standing, run, log_model(client, artifact, standing, run))
+        mine = _create_version(client, artifact.facts, tags, run, log_model(client, artifact, standing, run))
         found = _versions(client, name, standing)
         if int(found[0].version) != int(mine.version):
             # Another process registered the same certificate at the same moment: the first number counts for both.
@@ -184,7 +189,7 @@ def _versions(client: "MlflowClient", name: str, standing: Standing) -> list["Mo
 
 
 def _create_version(
-    client: "MlflowClient", facts: Mapping[str, Any], standing: Standing, run: "Run", model_id: str
+    client: "MlflowClient", facts: Mapping[str, Any], tags: dict[str, str], run: "Run", model_id: str
 ) -> "ModelVersion":
     from mlflow.exceptions import MlflowException
 
@@ -197,7 +202,7 @@ def _create_version(
         facts["name"],
         source=f"models:/{model_id}",
         run_id=run.info.run_id,
-        tags=standing.tags(),
+        tags=tags,
         description=facts["description"],
         model_id=model_id,
     )
