@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from sentei.data import Examples, Table, join, split, split_digest
+from sentei.certificate.evidence import rows_digest
+from sentei.data import Examples, Table, content_digests, join, split, split_digest
 from sentei.errors import DataError
 
 IMAGES = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
@@ -57,6 +58,7 @@ def test_a_split_of_masks_is_its_contents_and_the_masks_own_digests_in_order():
     rows = b"".join(hashlib.sha256(b"|u1 1x1x1\n" + bytes([value])).digest() for value in (1, 2))
     own = b"".join(hashlib.sha256(b"|u1 1x1\n" + bytes([value])).digest() for value in (4, 3))
     assert split_digest(Examples(inputs, masks, np.arange(2))) == hashlib.sha256(rows + own).hexdigest()
+    assert rows_digest(content_digests(inputs), content_digests(masks)) == hashlib.sha256(rows + own).hexdigest()
     changed = split_digest(Examples(inputs, masks[::-1], np.arange(2)))
     assert changed != split_digest(Examples(inputs, masks, np.arange(2)))
 
