@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentei.risk.bootstrap import betting_power
+from sentei.risk.bootstrap import betting_power, hoeffding_bentkus_power
 from sentei.risk.claims.kind import Terms
 from sentei.risk.planning import MOST_ROWS
 from sentei.risk.tally import MILLION, LossRows
@@ -39,14 +39,20 @@ def average(seen: LossRows) -> Fraction:
     return Fraction(int(seen.losses.sum(dtype=np.int64)), MILLION * len(seen.losses))
 
 
+def bounded_power(seen: LossRows, terms: Terms, n_rows: int, n_draws: int = 200) -> float:
+    """How often rows drawn again from these pass: by the method that was settled, or by betting where it is the one."""
+    method = terms.settings.get("method", "betting")
+    power = betting_power if method == "betting" else hoeffding_bentkus_power
+    return power(seen.losses / MILLION, n_rows, terms.tolerance, terms.delta, seed=seen.seed, n_draws=n_draws)
+
+
 def rows_by_power(seen: LossRows, terms: Terms, power: float) -> int | None:
     """Rows with which losses like these pass with probability ``power``: a bootstrap of them, so a plan, no promise."""
-    if average(seen) >= Fraction(terms.tolerance):
+    if float(average(seen)) >= terms.tolerance:  # both rounded to the nearest double: a tie stays one
         return None
-    losses = seen.losses / MILLION
 
     def enough(n: int) -> bool:
-        return betting_power(losses, n, terms.tolerance, terms.delta, seed=seen.seed, n_draws=60) >= power
+        return bounded_power(seen, terms, n, n_draws=60) >= power
 
     low, high = 0, _FEWEST
     while not enough(high):

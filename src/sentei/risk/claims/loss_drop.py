@@ -6,8 +6,7 @@ from decimal import Decimal
 import numpy as np
 
 from sentei.risk.betting import betting_p_value, betting_upper_bound
-from sentei.risk.bootstrap import betting_power
-from sentei.risk.claims.bounded import LOSSES, rows_by_power, words
+from sentei.risk.claims.bounded import LOSSES, bounded_power, rows_by_power, words
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_choice, check_drop
 from sentei.risk.decimals import grouped
@@ -56,7 +55,7 @@ class LossDrop:
 
     def chance(self, seen: LossRows, terms: Terms, n_rows: int) -> float:
         """For rows drawn again from the selection split."""
-        return betting_power(seen.losses / MILLION, n_rows, terms.tolerance, terms.delta, seed=seen.seed)
+        return bounded_power(seen, terms, n_rows)
 
     def rows_needed(self, seen: LossRows, terms: Terms, power: float) -> int | None:
         """For rows drawn again from the selection split."""

@@ -10,8 +10,7 @@ import numpy as np
 from sentei.risk.bentkus import hoeffding_bentkus_p_value, hoeffding_bentkus_upper_bound
 from sentei.risk.betting import betting_p_value, betting_upper_bound
 from sentei.risk.binomial import binomial_p_value, binomial_upper_bound
-from sentei.risk.bootstrap import betting_power
-from sentei.risk.claims.bounded import LOSSES, average, loss_rows, rows_by_power, words
+from sentei.risk.claims.bounded import LOSSES, average, bounded_power, loss_rows, rows_by_power, words
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_choice, check_open_unit
 from sentei.risk.claims.wording import hundredfold
@@ -83,7 +82,7 @@ class Risk:
         """For a variant that errs as observed."""
         if isinstance(seen, Counts):
             return binomial_power(seen.n_errors / seen.n_examples, n_rows, terms.tolerance, terms.delta)
-        return betting_power(seen.losses / MILLION, n_rows, terms.tolerance, terms.delta, seed=seen.seed)
+        return bounded_power(seen, terms, n_rows)
 
     def rows_needed(self, seen: Any, terms: Terms, power: float) -> int | None:
         """For a variant that errs as observed."""
