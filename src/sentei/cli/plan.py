@@ -2,8 +2,9 @@
 
 import os
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -132,7 +133,15 @@ def _data(frozen: "Plan") -> list[str]:
         for counts in (sizes, frozen.examples["dropped"])
     )
     source = frozen.examples["request"]["source"]["source"]
-    return [f"{source}: {rows}", *([f"duplicates passed over: {dropped}"] if dropped else [])]
+    duplicates = [f"duplicates passed over: {dropped}"] if dropped else []
+    return [f"{source}: {rows}", *_without_labels(frozen.examples), *duplicates]
+
+
+def _without_labels(examples: Mapping[str, Any]) -> list[str]:
+    bare = [name for name, facts in examples["splits"].items() if not facts.get("labelled", True)]
+    second = examples["request"].get("unlabelled")
+    origin = f", from {second['source']}" if second else ""
+    return [f"without labels: {', '.join(bare)}{origin}"] if bare else []
 
 
 def _family(frozen: "Plan") -> list[str]:

@@ -9,6 +9,7 @@ import sys
 from hashlib import md5
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -257,6 +258,25 @@ def test_a_plan_names_every_variant_and_every_claim(sentei, tmp_path):
     assert said["order"] == ["listed: as the recipe lists the family"]
     assert said["registry"] == ["mine; champion moves never"]
     assert said["ledger"][0].startswith("none: nothing is promised")
+
+
+def test_a_plan_says_which_rows_have_no_labels(sentei, tmp_path):
+    rows = np.random.default_rng(0).integers(0, 255, (700, 6)).astype(np.uint8)
+    np.savez(tmp_path / "named.npz", x=rows[:300], y=np.arange(300) % 3)
+    np.savez(tmp_path / "bare.npz", x=rows[300:])
+    recipe = yaml.safe_load((ROOT / "pipelines/recipes/digits.yaml").read_text())
+    recipe["data"] = {
+        "source": "npz",
+        "path": "named.npz",
+        "unlabelled": {"source": "npz", "path": "bare.npz"},
+        "splits": {"scoring": 20, "selection": 100, "calibration": 300, "test": 50},
+    }
+    recipe["claim"] = {"kind": "disagreement", "alpha": 0.1}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
+    code, out, err = sentei("plan", "mine.yaml")
+    assert code == 0, err
+    assert "without labels: selection, calibration, from npz" in out
+    assert "without labels" not in sentei("plan", "digits")[1]
 
 
 def test_a_plan_can_be_read_by_machines_and_repeats(sentei):
