@@ -23,6 +23,7 @@ def place(bucket, raw_s3, mlflow_server, monkeypatch, tmp_path):
         "data": {**RECIPE["data"], "path": f"s3://{bucket}/data/rows.npz"},
         "family": {"variants": [{"sparsity": 0.3}]},
         "release": {"to": f"s3://{bucket}/releases"},
+        "ledger": {"at": f"s3://{bucket}/ledger"},
         "signing": {"required": True, "public_key": str(make_keys(tmp_path / "keys")[1])},
     }
     place.write_recipe("remote.yaml", recipe)
@@ -54,6 +55,13 @@ def test_rows_bundle_and_registry_all_live_on_servers(place, bucket, raw_s3, mlf
     assert {"model.onnx", "bundle/model.sig"} <= {key.partition("/artifacts/")[2] for key in ours}
     assert not (place.folder / "mlflow.db").exists()
     assert not (place.folder / "released").exists()
+    assert not (place.folder / "ledger").exists()
+
+    # The first start decided and was stopped behind it; the second one is the same attempt.
+    attempts = {key.removeprefix("ledger/") for key in _keys(raw_s3, bucket) if key.startswith("ledger/attempts/")}
+    assert attempts == {"attempts/000001/reserved.json", "attempts/000001/answered.json"}
+    shown = place.sentei("ledger", "show", f"s3://{bucket}/ledger")
+    assert "certified magnitude-l1-global-0.30" in shown.stdout
 
     altered = next(key for key in _keys(raw_s3, bucket) if key.endswith("evidence/losses.npz"))
     raw_s3.put_object(Bucket=bucket, Key=altered, Body=b"something else")
