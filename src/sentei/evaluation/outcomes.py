@@ -40,19 +40,22 @@ def outcomes(
     """
     batch_size = max(1, min(batch_size, PIXELS_AT_ONCE // int(np.prod(labels.shape[1:]))))
     parts = [
-        of_logits(logits, labels[start : start + len(logits)], nan_is_wrong=nan_is_wrong)
+        of_logits(logits, labels[start : start + len(logits)], nan_is_wrong=nan_is_wrong, first_row=start)
         for start, logits in _batches(served, inputs, batch_size)
     ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # A batch whose rows are all labelled has losses, even if another one has not.
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = False) -> Columns:
+def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = False, first_row: int = 0) -> Columns:
     """The columns of some logits.
 
     Args:
         logits: ``(n, n_classes)``, or ``(n, n_classes, h, w)``.
         labels: ``(n,)``, -1 where a row has none; or masks ``(n, h, w)``.
         nan_is_wrong: As in ``outcomes``.
+        first_row: What the message calls the first of these rows.
 
     Example:
         >>> found = of_logits(np.array([[0.0, 2.0], [1.0, 1.0]]), np.array([0, 0]))
@@ -61,7 +64,7 @@ def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = Fa
     """
     bad = np.isnan(logits).reshape(len(logits), -1).any(axis=1)
     if bad.any() and not nan_is_wrong:
-        row = int(np.flatnonzero(bad)[0])
+        row = first_row + int(np.flatnonzero(bad)[0])
         raise ModelError(f"a logit of row {row} is NaN, which is neither right nor wrong; the model cannot be trusted")
     if labels.ndim == 3:
         return dict(overlap_losses(logits, labels))
