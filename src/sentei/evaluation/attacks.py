@@ -59,11 +59,16 @@ def perturbed(
         attack: What to do.
         batch_size: Rows at once; part of what makes the perturbation repeat.
 
+    Raises:
+        ValueError: The radius is less than one step of uint8 rows, so that nothing would be perturbed.
+
     Guarantee:
         On one machine, equal arguments give equal rows, bit for bit.
     """
     whole = inputs.dtype == np.uint8
     radius = float(math.floor(attack.radius * FULL_RANGE)) if whole else attack.radius
+    if not radius:
+        raise ValueError(f"expected a radius of 1/255 or more, because the rows are bytes, received {attack.radius}")
     generator = torch.Generator().manual_seed(attack.seed)
     parts = []
     with in_eval_mode(model), torch.enable_grad():

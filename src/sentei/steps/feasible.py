@@ -1,6 +1,7 @@
 """What a plan asks for is tried before any training: its rows suffice, and its network can be built."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from sentei.errors import RecipeError
@@ -54,6 +55,12 @@ def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
             task = "the rows have masks" if masks else "the rows have no masks"
             received = f"{claim.kind} {claim.loss or ''}".rstrip()
             raise RecipeError(f"claim {index}: expected {wanted}, because {task}; received {received}")
+        bytewise = examples["input"]["dtype"] == "uint8"
+        if claim.attack and bytewise and 255 * Decimal(claim.attack.radius) < 1:
+            raise RecipeError(
+                f"claim {index}: expected a radius of 0.00393 (one step of 255) or more, because the rows are bytes; "
+                f"received {claim.attack.radius}"
+            )
 
 
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
