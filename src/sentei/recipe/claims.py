@@ -115,6 +115,8 @@ class Claim(Section):
             said = f"one of {', '.join(known)}" if known else "nothing here"
             text = "expected {said}, because kind is '{kind}'"
             raise PydanticCustomError("method", text, {"said": said, "kind": kind})
+        if method == "clipped" and Decimal(info.data.get("epsilon") or "1") == 0:
+            raise PydanticCustomError("method", "expected paired: an epsilon of 0 leaves no room for a harmed row")
         return method
 
     @field_validator("gamma")

@@ -14,7 +14,7 @@ from sentei.risk.decimals import grouped
 from sentei.risk.pair import Pair
 from sentei.risk.tally import PerClass, Stratum
 
-_WITHIN = PairedDrop()
+_WITHIN = PairedDrop("worst_class_drop")
 
 
 class WorstClassDrop:
