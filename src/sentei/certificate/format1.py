@@ -51,6 +51,9 @@ def upgraded(value: Mapping[str, Any], where: str) -> dict[str, Any]:
     method = _METHODS.get(str(value["claim"]["kind"]))
     if method is None:
         raise CertificateError(f"{where}.claim.kind: expected one of {sorted(_METHODS)}; do not trust this text")
+    gamma = value["claim"]["gamma"]
+    if gamma == "" or (method == "binomial" and gamma != "0"):  # today's claim would put its own in place of these
+        raise CertificateError(f"{where}.claim.gamma: this format never held {gamma!r} here; do not trust this text")
     kept = {name: value[name] for name in _SHARED - {"format", "claim", "procedure"}}
     return {
         **kept,
