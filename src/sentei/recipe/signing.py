@@ -10,5 +10,5 @@ class Signing(Section):
 
     required: bool = Field(False, description="refuse to release an unsigned bundle")
     public_key: str | None = Field(
-        None, description="path, where register runs, of the public key that the signature has to fit"
+        None, description="path, where register runs, of the public key that the signature has to fit; demands one"
     )

@@ -266,9 +266,15 @@ def test_larger_curves_are_used_too(bundle, tmp_path, curve):
 
 def test_a_demanded_signature_needs_a_key_and_the_right_one(bundle, keys, tmp_path, monkeypatch):
     assert sign_as_wished(bundle, required=False, public_key=None) == ""
-    assert sign_as_wished(bundle, required=False, public_key=str(keys[1])) == ""
-    with pytest.raises(ServiceError, match="SENTEI_SIGNING_KEY is not set where register runs; nothing was released"):
-        sign_as_wished(bundle, required=True, public_key=None)
+    for required, public_key, demand in (
+        (True, None, "required"),
+        (False, str(keys[1]), "public_key"),
+        (True, str(keys[1]), "required"),
+    ):
+        with pytest.raises(
+            ServiceError, match=rf"signing\.{demand}\), but SENTEI_SIGNING_KEY is not set .*; nothing was released"
+        ):
+            sign_as_wished(bundle, required=required, public_key=public_key)
     assert not (bundle / "model.sig").exists()
 
     monkeypatch.setenv(KEY, str(keys[0]))

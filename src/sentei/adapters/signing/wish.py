@@ -13,20 +13,22 @@ def sign_as_wished(bundle: Path, *, required: bool, public_key: str | None) -> s
     Args:
         bundle: A verified bundle, about to be released.
         required: Whether an unsigned bundle must not be released.
-        public_key: Path of the public key that the signature has to fit; None to take the private key's word.
+        public_key: Path of the public key that the signature has to fit, which demands one; None to take the private
+            key's word.
 
     Returns:
-        The fingerprint of the key that signed; empty if no key is there and none is required.
+        The fingerprint of the key that signed; empty if no key is there and no signature is demanded.
 
     Raises:
-        ServiceError: A signature is required and no key is there, or the key cannot be used.
+        ServiceError: A signature is demanded and no key is there, or the key cannot be used.
         CertificateError: The key that signed is not the one that the recipe names.
         RecipeError: The public key that the recipe names cannot be read.
     """
     key = PrivateKey.from_env()
-    if key is None and required:
+    if key is None and (required or public_key is not None):
+        demand = "signing.required" if required else "signing.public_key"
         raise ServiceError(
-            f"the recipe demands a signature (signing.required), but {KEY} is not set where register runs; nothing was "
+            f"the recipe demands a signature ({demand}), but {KEY} is not set where register runs; nothing was "
             "released: mount the private key there and let the variable name its path"
         )
     if key is None:
