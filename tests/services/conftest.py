@@ -157,9 +157,9 @@ def network(weights: list[float]) -> bytes:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
 
 
-def issued(claim, seed: int, served: bytes):
+def issued(claim, seed: int, served: bytes, entry=None):
     """The record of a small run whose every variant is served by these bytes; another seed, another record."""
-    run, digest = certified_run(claim), sha256_hex(served)
+    run, digest = certified_run(claim, entry=entry), sha256_hex(served)
     variants = {name: replace(one, served_sha256=digest) for name, one in run.evidence.variants.items()}
     circumstances = replace(run.circumstances, issued_at=f"2026-01-31T12:00:{seed:02d}Z")
     return replace(run, evidence=replace(run.evidence, variants=variants), circumstances=circumstances).record()
@@ -169,9 +169,9 @@ def issued(claim, seed: int, served: bytes):
 def make_bundle(tmp_path):
     """Builds release bundles; what differs from the usual one is named."""
 
-    def build(folder="bundle", *, seed=0, claim=CLAIM, served=None, kept=None, **facts) -> Path:
+    def build(folder="bundle", *, seed=0, claim=CLAIM, served=None, kept=None, entry=None, **facts) -> Path:
         served = served or network([float(i + seed) for i in range(12)])
-        record = issued(claim, seed, served)
+        record = issued(claim, seed, served, entry)
         with layout.writing(tmp_path / folder, "bundle") as draft:
             draft.write("certificate.json", record.to_json())
             draft.write("model/model.onnx", kept or served)

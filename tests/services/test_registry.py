@@ -13,6 +13,7 @@ from sentei.adapters.mlflow import registry, tracking
 from sentei.adapters.mlflow.connection import connect
 from sentei.adapters.mlflow.download import download_model
 from sentei.adapters.mlflow.registry import Settings, register
+from sentei.certificate.record import Entry
 from sentei.errors import ArtifactError, CertificateError, ModelError, RecipeError, ServiceError
 from sentei.risk import Claim
 from sentei.steps.layout import reading, writing
@@ -21,6 +22,7 @@ from tests.services.interruption import Interrupted
 HERE = Path(__file__).parent
 CHEAPEST = {"name": "bytes", "value": "1"}
 LOOSE = Claim("accuracy_drop", "0.03", "0.05")
+COUNTED = Entry("reserved", "ledger/attempts/000001", "a" * 64, "0.05", "0.05", 1, ("b" * 64,), (1,), ())
 UNPROVEN = Claim("accuracy_drop", "0.001", "0.05")
 
 
@@ -48,6 +50,7 @@ def test_a_version_says_what_was_proven(parent, make_bundle):
         "cost_name": "bytes",
         "cost": "5000",
         "dense_digest": sha256(b"dense").hexdigest(),
+        "ledger": "none",
         "promotion": "done",
     }
     assert version.description.startswith("# LeNet")
@@ -94,6 +97,18 @@ def test_the_champion_moves_to_what_is_cheaper_and_stays_otherwise(parent, make_
 
     cheap = register(make_bundle("cheap", seed=3, cost={"name": "bytes", "value": "4000"}), parent)
     assert (cheap.moved_champion, cheap.version, champion()) == (True, "4", "4")
+
+
+def test_what_no_ledger_counts_does_not_replace_what_one_counts(parent, make_bundle):
+    register(make_bundle("counted", entry=COUNTED), parent)
+    assert connect().get_model_version("lenet", "1").tags["ledger"] == "counted"
+
+    uncounted = register(make_bundle("cheapest", seed=1, cost=CHEAPEST), parent)
+    assert (uncounted.moved_champion, champion()) == (False, "1")
+    assert uncounted.reason.startswith("a ledger counts the attempts behind the champion's claim")
+
+    cheap = register(make_bundle("cheap", seed=2, cost={"name": "bytes", "value": "2"}, entry=COUNTED), parent)
+    assert (cheap.moved_champion, champion()) == (True, "3")
 
 
 def test_a_late_repetition_moves_nothing_back(parent, make_bundle):

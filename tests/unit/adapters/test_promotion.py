@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sentei.adapters.mlflow.promotion import Standing, promotes
 
-CHAMPION = Standing("c1", "accuracy_drop", "0.01", "0.05", "10000", "bytes", "5000", "dense")
+CHAMPION = Standing("c1", "accuracy_drop", "0.01", "0.05", "10000", "bytes", "5000", "dense", "counted")
 CHEAPER = replace(CHAMPION, certificate_sha256="c2", cost="4000")
 DECIMALS = st.decimals("0.001", "10", places=3).map(str)
 STANDINGS = st.builds(
@@ -22,6 +22,7 @@ STANDINGS = st.builds(
     st.sampled_from(["bytes", "macs"]),
     DECIMALS,
     st.sampled_from(["d1", "d2"]),
+    st.sampled_from(["counted", "none"]),
 )
 
 
@@ -30,6 +31,7 @@ def test_a_champion_is_replaced_exactly_by_what_is_better(new, old):
     """Compared with the rule written in exact fractions."""
     same = (new.claim, new.cost_name, new.dense_digest) == (old.claim, old.cost_name, old.dense_digest)
     stricter = Fraction(new.tolerance) <= Fraction(old.tolerance) and Fraction(new.delta) <= Fraction(old.delta)
+    stricter &= (new.ledger, old.ledger) != ("none", "counted")
 
     assert promotes(new, old.tags(), "cheaper")[0] == (same and stricter and Fraction(new.cost) < Fraction(old.cost))
 
@@ -54,6 +56,7 @@ def test_tags_say_all_of_a_standing(standing):
         (replace(CHEAPER, claim="risk"), "claim is about accuracy_drop"),
         (replace(CHEAPER, cost_name="macs"), "cost is in bytes"),
         (replace(CHEAPER, dense_digest="other"), "another dense model"),
+        (replace(CHEAPER, ledger="none"), "a ledger counts the attempts behind the champion's claim, and none those"),
     ],
 )
 def test_the_reason_names_what_decided(new, reason):
@@ -63,7 +66,7 @@ def test_the_reason_names_what_decided(new, reason):
     assert moves == (new is CHEAPER)
 
 
-@pytest.mark.parametrize("name", sorted(CHAMPION.tags()))
+@pytest.mark.parametrize("name", sorted({*CHAMPION.tags()} - {"ledger"}))
 def test_a_champion_that_does_not_say_what_it_claims_stays(name):
     """Fails closed: without one of its tags nothing can be shown to be better."""
     tags = {key: value for key, value in CHAMPION.tags().items() if key != name}
@@ -72,6 +75,17 @@ def test_a_champion_that_does_not_say_what_it_claims_stays(name):
 
     assert not moves
     assert "missing" in reason
+
+
+def test_a_champion_that_says_nothing_of_a_ledger_has_none():
+    """Versions from before the tag; to take them for counted would keep the counted ones out, too."""
+    old = {key: value for key, value in CHAMPION.tags().items() if key != "ledger"}
+
+    assert Standing.of(old).ledger == "none"
+    for ledger in ("none", "counted"):
+        assert promotes(replace(CHEAPER, ledger=ledger), old, "cheaper")[0]
+    moves, reason = promotes(CHEAPER, {**old, "ledger": "perhaps"}, "cheaper")
+    assert (moves, "tag ledger is 'perhaps'" in reason) == (False, True)
 
 
 @pytest.mark.parametrize("text", ["many", "NaN", "Infinity", "1e", "4_000x"])

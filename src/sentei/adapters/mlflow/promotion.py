@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+COUNTED, UNCOUNTED = "counted", "none"
 PROMOTE = ("cheaper", "certified", "never")
 # The name that each kind of claim has for its tolerance.
 _TOLERANCES = {
@@ -30,6 +31,8 @@ class Standing:
         cost_name: What the cost counts.
         cost: Decimal text of the cost.
         dense_digest: Digest of the dense model that it was made from.
+        ledger: ``counted`` if a ledger counts the attempts on its calibration rows, so that delta is the chance of a
+            false claim over all of them; ``none`` if delta speaks of one attempt alone.
     """
 
     certificate_sha256: str
@@ -40,6 +43,7 @@ class Standing:
     cost_name: str
     cost: str
     dense_digest: str
+    ledger: str = UNCOUNTED
 
     def tags(self) -> dict[str, str]:
         """The tags of a model version that say this."""
@@ -52,11 +56,12 @@ class Standing:
             "cost_name": self.cost_name,
             "cost": self.cost,
             "dense_digest": self.dense_digest,
+            "ledger": self.ledger,
         }
 
     @classmethod
     def of(cls, tags: Mapping[str, str]) -> "Standing":
-        """What the tags of a model version say.
+        """What the tags of a model version say; without the tag ``ledger``, no ledger counts its attempts.
 
         Raises:
             ValueError: A tag is missing, or is not the number that it should be; the message names it.
@@ -81,7 +86,10 @@ class Standing:
             _number(tolerance_name(claim), text)
         if len(tolerances) != len(claim.split("+")):
             raise ValueError(f"tag {tolerance_name(claim)} has {len(tolerances)} numbers for the claims {claim}")
-        return cls(*(tags[name] for name in names))
+        ledger = tags.get("ledger", UNCOUNTED)
+        if ledger not in (COUNTED, UNCOUNTED):
+            raise ValueError(f"tag ledger is {ledger!r}, expected {COUNTED} or {UNCOUNTED}")
+        return cls(*(tags[name] for name in names), ledger=ledger)
 
 
 def tolerance_name(claim: str) -> str:
@@ -101,7 +109,8 @@ def promotes(new: Standing, champion: Mapping[str, str] | None, promote: str) ->
         new: What the newly certified version claims.
         champion: The tags of the version that stands behind the alias; None if there is none.
         promote: ``cheaper``: only for a strictly lower cost under a claim at least as strict about the same dense
-            model; ``certified``: for every newly certified version; ``never``.
+            model, and never for a claim that no ledger counts against one that a ledger does; ``certified``: for every
+            newly certified version; ``never``.
 
     Guarantee:
         Under ``cheaper``, nothing replaces a champion whose tags do not say what it claims.
@@ -134,6 +143,8 @@ def _cheaper(new: Standing, old: Standing) -> tuple[bool, str]:
     for name, ours, theirs in (*(("tolerance", *pair) for pair in pairs), ("delta", new.delta, old.delta)):
         if Decimal(ours) > Decimal(theirs):
             return False, f"the champion's claim is stricter: {name} {theirs} against {ours}"
+    if old.ledger == COUNTED and new.ledger != COUNTED:
+        return False, "a ledger counts the attempts behind the champion's claim, and none those behind the new one's"
     if new.cost_name != old.cost_name:
         return False, f"the champion's cost is in {old.cost_name}, the new one's in {new.cost_name}"
     change = f"{new.cost} {new.cost_name} against the champion's {old.cost}"

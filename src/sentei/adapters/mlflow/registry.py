@@ -16,7 +16,7 @@ from sentei.adapters.mlflow.aliases import (
 )
 from sentei.adapters.mlflow.connection import asking, connect
 from sentei.adapters.mlflow.logged import ONNX, log_model, verify_model
-from sentei.adapters.mlflow.promotion import PROMOTE, Standing
+from sentei.adapters.mlflow.promotion import COUNTED, PROMOTE, UNCOUNTED, Standing
 from sentei.certificate.record import Certificate, parse
 from sentei.certificate.sentence import in_short
 from sentei.errors import ArtifactError, CertificateError
@@ -37,7 +37,8 @@ class Settings:
 
     Attributes:
         promote: When the alias ``champion`` moves: ``cheaper`` (a strictly lower cost under a claim at least as strict
-            about the same dense model), ``certified`` (every newly certified version) or ``never``.
+            about the same dense model; one that no ledger counts is never as strict as one that a ledger does),
+            ``certified`` (every newly certified version) or ``never``.
         released: Where the whole bundle was released, evidence included; a tag of the version.
     """
 
@@ -131,6 +132,7 @@ def _standing(artifact: Artifact) -> Standing:
             cost_name=facts["cost"]["name"],
             cost=facts["cost"]["value"],
             dense_digest=record.dense.digest,
+            ledger=COUNTED if record.ledger is not None and record.ledger.status == "reserved" else UNCOUNTED,
         )
         Standing.of(standing.tags())
         usable = _NAME.fullmatch(facts["name"]) and isinstance(facts["description"], str)
