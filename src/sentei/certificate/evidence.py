@@ -60,11 +60,14 @@ class Evidence:
         """The calibration columns of a variant whose turn has come.
 
         Raises:
-            CertificateError: The evidence lacks them.
+            CertificateError: The evidence lacks them, or they do not belong to the calibration rows.
         """
         if name not in self.calibration_columns:
             raise CertificateError(f"the calibration losses of {name!r} are needed next, and the evidence lacks them")
-        return self.calibration_columns[name]
+        columns, n = self.calibration_columns[name], len(self.calibration_row_digests)
+        if any(len(column) != n for column in columns.values()):
+            raise CertificateError(f"expected {n} calibration losses of {name!r}, as many as there are rows")
+        return columns
 
     def selection_size(self) -> int:
         """Number of selection rows."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from sentei.certificate.canonical import digest
 from sentei.certificate.decide import Rule, decide, order_variants
 from sentei.certificate.evidence import Evidence
@@ -77,6 +79,11 @@ def issue(
         raise CertificateError(
             f"the evidence belongs to the splits {record.data.splits}, the circumstances name "
             f"{circumstances.data.splits}; nothing is issued: use the losses of these rows"
+        )
+    if len(np.unique(evidence.calibration_row_digests, axis=0)) != len(evidence.calibration_row_digests):
+        raise CertificateError(
+            "a calibration row stands in its split twice, so the rows are not independent; nothing is issued: "
+            "drop duplicates"
         )
     if set(evidence.calibration_columns) != {test.name for test in decision.tests}:
         raise CertificateError("the evidence holds calibration losses of variants that were not tested; leave them out")

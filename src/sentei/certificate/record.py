@@ -43,7 +43,8 @@ WITHOUT_LEDGER = (
 )
 WITH_LEDGER = (
     "Nothing about later families that were chosen by someone who had looked at the losses, counts, p-values or bounds "
-    "of this run: the ledger pays for its verdict and for the name of the winner."
+    "of this run: the ledger pays for its verdicts; nor about attempts on these rows that this ledger does not hold, "
+    "or families that were chosen by results on these rows as part of another split."
 )
 
 

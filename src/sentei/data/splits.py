@@ -62,9 +62,9 @@ def split(
         sizes: Rows of each of the five splits, at least 1. ``train`` may be ``"rest"``; ``test`` may be ``"own"``, the
             whole own test part. A number for ``test`` is drawn from the own test part if there is one.
         seed: Not negative.
-        duplicates: What to do when the same input stands in two splits. ``"refuse"`` makes it an error. ``"drop"``
-            fills test, calibration, selection, scoring and train in this order, and each passes over rows whose
-            content an earlier one holds.
+        duplicates: What to do when the same input stands in two splits, or twice in selection or calibration, whose
+            rows are counted as independent. ``"refuse"`` makes it an error. ``"drop"`` fills test, calibration,
+            selection, scoring and train in this order, and each passes over rows whose content an earlier one holds.
 
     Returns:
         Splits of exactly the sizes asked for.
@@ -74,7 +74,8 @@ def split(
 
     Guarantee:
         The order in which rows are drawn is a uniform permutation (PCG64) that depends on the seed and the number of
-        rows, never on inputs or labels. No two splits share a row, nor an input's content.
+        rows, never on inputs or labels. No two splits share a row, nor an input's content, and neither selection nor
+        calibration holds a content twice.
 
     Example:
         >>> table = Table.of(np.arange(40, dtype=np.uint8).reshape(20, 2), np.arange(20) % 2, "toy")
@@ -114,10 +115,20 @@ def _deal(table: Table, asked: Mapping[str, int | None], order: Rows, contents: 
     for name in FILL_ORDER:
         place = places[name]
         source, where = pools[place], f"{table.name}: {name}"
-        taken, pools[place], dropped[name] = _draw(source, asked[name], held[contents[source]], where)
+        known = held[contents[source]]
+        if name in OF_THE_CLAIM:
+            known = known | _repeated(contents[source])
+        taken, pools[place], dropped[name] = _draw(source, asked[name], known, where)
         held[contents[taken]] = True
         rows[name] = taken
     return Splits({name: rows[name] for name in SPLITS}, {name: dropped[name] for name in SPLITS})
+
+
+def _repeated(contents: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """True for every row whose content an earlier one has."""
+    repeated = np.ones(len(contents), np.bool_)
+    repeated[np.unique(contents, return_index=True)[1]] = False
+    return repeated
 
 
 def _pools(table: Table, order: Rows) -> dict[str, Rows]:
@@ -142,8 +153,8 @@ def _draw(source: Rows, size: int | None, known: npt.NDArray[np.bool_], where: s
     if not 0 < wanted <= len(fresh):
         need = "at least 1 row" if size is None else f"{size} rows"
         raise DataError(
-            f"{where}: expected {need}, but only {len(fresh)} are left ({len(source) - len(fresh)} more repeat rows of "
-            "other splits); ask for smaller splits or bring more data"
+            f"{where}: expected {need}, but only {len(fresh)} are left ({len(source) - len(fresh)} more repeat "
+            "others); ask for smaller splits or bring more data"
         )
     end = len(source) if size is None else int(fresh[wanted - 1]) + 1
     return source[fresh[:wanted]], source[end:], end - wanted
@@ -155,10 +166,11 @@ def _refuse_shared_content(splits: Splits, contents: npt.NDArray[np.int64], tabl
     for name in FILL_ORDER:
         for row, content in zip(splits.rows[name].tolist(), contents[splits.rows[name]].tolist(), strict=True):
             other, other_row = first.setdefault(content, (name, row))
-            if other != name:
+            if other != name or (row != other_row and name in OF_THE_CLAIM):
                 pairs.append(f"row {other_row} ({other}) = row {row} ({name})")
     if pairs:
         raise DataError(
             f"{table_name}: expected splits that share no content, received {len(pairs)} rows that repeat an input of "
-            f'another split: {"; ".join(pairs[:N_PAIRS_SHOWN])}; remove them, or set duplicates to "drop"'
+            f"another split, or of selection or calibration itself: {'; '.join(pairs[:N_PAIRS_SHOWN])}; "
+            'remove them, or set duplicates to "drop"'
         )

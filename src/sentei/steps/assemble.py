@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentei.certificate.record import Certificate, parse
-from sentei.errors import ArtifactError, SenteiError
+from sentei.errors import ArtifactError
 from sentei.steps import layout
 from sentei.steps.evaluate import read_columns, read_cost
 from sentei.steps.frozen import from_text
@@ -63,7 +63,7 @@ def assemble(
 def _verify_or_remove(bundle: Path) -> None:
     try:
         verify(bundle)
-    except SenteiError:
+    except BaseException:
         shutil.rmtree(bundle)  # nobody shall find a bundle that does not hold
         raise
 

@@ -10,11 +10,11 @@ from typing import Any
 from sentei.certificate.canonical import sha256_hex
 from sentei.certificate.record import Certificate, Refusal
 from sentei.certificate.sentence import sentence, statement
-from sentei.errors import ArtifactError
+from sentei.errors import ArtifactError, RecipeError
 from sentei.risk import Claim
 from sentei.risk.decimals import grouped
 from sentei.steps import layout
-from sentei.steps.account import Account, OpenLedger
+from sentei.steps.account import NO_LEDGER, Account, OpenLedger
 from sentei.steps.candidates import Candidates
 from sentei.steps.evidence import write_evidence
 from sentei.steps.examples import OpenUri, open_split
@@ -73,6 +73,7 @@ def calibrate(
 
     Raises:
         ArtifactError: The artifacts do not belong to one family and one dense model.
+        RecipeError: The plan compares claims beside a ledger.
         LedgerError: The ledger cannot be trusted, or this attempt has answered otherwise before.
 
     Guarantee:
@@ -85,6 +86,10 @@ def calibrate(
         candidates = Candidates.read(dense, reference, variants, evaluations, plan["family"], data)
         if family_digest(candidates.family()) != plan["family_digest"]:
             raise ArtifactError(f"the variants are not of the family {plan['family_digest'][:12]} that the plan froze")
+        if plan["compare"] and plan["ledger"] != NO_LEDGER:
+            raise RecipeError(
+                "compare: expected nothing beside a ledger, which pays for one answer; set ledger.at to none"
+            )
         rows = open_split(data, "calibration", open_uri)
         hearing = Hearing(plan, data, candidates, rows, started_at)
         claims = [Claim(**claim) for claim in plan["claims"]]
@@ -121,7 +126,7 @@ def _outcome(record: Certificate | Refusal) -> str:
 def _write_chosen(record: Certificate | Refusal, candidates: Candidates, path: Path) -> None:
     if isinstance(record, Refusal):
         with layout.writing(path, "variant") as draft:
-            draft.fail(sentence(record))
+            draft.fail(_told(record))
         return
     source = candidates.variants[record.variant.name].path
     partial = path.with_name(f"{path.name}{layout.PARTIAL}{os.getpid()}")

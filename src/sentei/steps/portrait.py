@@ -53,7 +53,7 @@ def untrue(artifact: layout.Artifact, record: Certificate, evidence: Evidence, m
     """
     table = json.loads(artifact.file(layout.TABLE).read_bytes())
     report = json.loads(artifact.file(layout.REPORT).read_bytes())
-    yield from _untrue_rows(table, record, evidence)
+    yield from _untrue_rows(table, record, evidence, model)
     yield from _untrue_costs(record, evidence, model)
     facts = portrait(record, table, report, artifact.facts["name"], artifact.files[layout.CERTIFICATE])
     yield from (f"{layout.MANIFEST}: {name} is not what the record says" for name in _differing(facts, artifact.facts))
@@ -61,7 +61,10 @@ def untrue(artifact: layout.Artifact, record: Certificate, evidence: Evidence, m
         yield "README.md: does not describe this record"
 
 
-def _untrue_rows(table: Table, record: Certificate, evidence: Evidence) -> Iterator[str]:
+def _untrue_rows(table: Table, record: Certificate, evidence: Evidence, model: layout.Artifact) -> Iterator[str]:
+    specified = {str(member["name"]): member for member in evidence.family}
+    if model.facts.get("spec") != specified.get(record.variant.name):
+        yield f"{record.variant.name}: the model was not made as the family says"
     passed = {test.name: "certified" if test.passed else "refused" for test in record.procedure.tests}
     dense = evidence.dense_selection
     if [row["name"] for row in table] != ["dense", *(str(member["name"]) for member in evidence.family)]:
@@ -72,6 +75,10 @@ def _untrue_rows(table: Table, record: Certificate, evidence: Evidence) -> Itera
         if name == "dense" or name in evidence.selection_columns:
             columns = dense if name == "dense" else evidence.selection_columns[name]
             known = dict([quality(columns, dense)]) | dict(evidence.costs.get(name, {}))
+        if name in specified and name in evidence.selection_columns:
+            known["sparsity"] = str(specified[name].get("sparsity", ""))
+        if name == record.variant.name:
+            known["achieved_sparsity"] = str(model.facts.get("achieved_sparsity", ""))
         if name != "dense":
             known["verdict"] = passed.get(name, "not tested") if name in evidence.selection_columns else "failed"
         wrong = {key: value for key, value in known.items() if row.get(key) != value}

@@ -47,8 +47,10 @@ def verify(bundle: Path) -> Verified:
     """Recompute what a bundle says.
 
     Recomputed: every digest; the order, counts, p-values, choice and bound; the rows' digest; the costs; and the
-    table, the description and the facts that show them. Taken as stated, since no file of the bundle can tell: the test
-    report, the digests of the other splits and of the preprocessing, code, runtime, time, and the recipe's wishes.
+    table, the description and the facts that show them; the ledger's price, from the history that its entry states.
+    Taken as stated, since no file of the bundle can tell: the losses themselves and the digests of the rows they belong
+    to, multiply-accumulates and parameters, the dense model's cost, the test report, the digests of the other splits
+    and of the preprocessing, code, runtime, time, what stood in the ledger before, and the recipe's wishes.
 
     Args:
         bundle: The bundle's folder.

@@ -6,6 +6,7 @@ import pytest
 
 from sentei.certificate.canonical import canonical_json, digest
 from sentei.certificate.decide import Rule, decide
+from sentei.certificate.evidence import rows_digest
 from sentei.certificate.issue import issue
 from sentei.certificate.recheck import recheck
 from sentei.certificate.record import Dense, Split, Variant, parse
@@ -161,7 +162,9 @@ def test_every_change_of_the_evidence_is_reported(change):
 def test_a_disagreement_names_the_field_and_both_values():
     run = certified_run()
     evidence = EVIDENCE_CHANGES["a calibration loss"](run.evidence)
-    assert "procedure.tests[1].findings[0].tally.n_harmed: the evidence gives 6, the record says 5" in recheck(run.record(), evidence)
+    assert "procedure.tests[1].findings[0].tally.n_harmed: the evidence gives 6, the record says 5" in recheck(
+        run.record(), evidence
+    )
 
 
 def test_losses_beyond_the_stop_are_named():
@@ -203,3 +206,22 @@ def test_without_any_variant_the_record_is_a_refusal():
 def test_an_unknown_order_rule_is_refused():
     with pytest.raises(ValueError, match="order rule"):
         Rule("random", "nonzero_macs")
+
+
+def test_nothing_is_issued_when_a_calibration_row_stands_there_twice():
+    run = certified_run()
+    digests = run.evidence.calibration_row_digests.copy()
+    digests[7] = digests[3]
+    split = Split(N_CALIBRATION, rows_digest(digests, run.evidence.calibration_labels))
+    data = replace(run.circumstances.data, splits={**run.circumstances.data.splits, "calibration": split})
+    evidence = replace(run.evidence, calibration_row_digests=digests)
+    with pytest.raises(CertificateError, match="stands in its split twice"):
+        issue(run.decision, (CLAIM,), RULE, evidence, replace(run.circumstances, data=data))
+
+
+def test_losses_of_masks_belong_to_the_rows_of_their_split():
+    claim = Claim("risk", "0.2", "0.05", settings={"loss": "dice", "method": "betting"})
+    run = certified_run(claim)
+    longer = {name: {"dice": np.tile(c["dice"], 3)} for name, c in run.evidence.calibration_columns.items()}
+    (found,) = recheck(run.record(), replace(run.evidence, calibration_columns=longer))
+    assert "as many as there are rows" in found

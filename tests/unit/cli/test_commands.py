@@ -222,7 +222,7 @@ def test_a_plan_says_what_a_run_would_do(sentei, tmp_path):
     assert "0.84 points with 0 and 0, " in said["claim"][2]
     assert said["ledger"][:2] == [
         "ledger",
-        "attempt 1 on these rows tests at 0.0303 of delta 0.05: nothing was attempted before on any of these 600 rows",
+        "attempt 1 on these rows tests at 0.0303 of delta 0.05: this ledger holds no attempt on any of these 600 rows",
     ]
     assert said["order"] == [
         "pareto: the Pareto front of estimated drop and bytes on the selection split, safest first"

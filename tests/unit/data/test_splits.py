@@ -87,7 +87,7 @@ def test_dropping_counts_every_row_that_a_claim_split_already_holds():
 
 
 def test_dropping_does_not_hide_a_lack_of_rows():
-    with pytest.raises(DataError, match=r"only 2 are left \(10 more repeat rows of other splits\)"):
+    with pytest.raises(DataError, match=r"only 2 are left \(10 more repeat others\)"):
         split(table([*range(12), *range(10)], n_test=10), {**SIZES, "test": "own"}, 0, "drop")
 
 
@@ -109,3 +109,30 @@ def test_take_gives_the_rows_of_a_split_and_knows_its_table():
         splits.take(whole, "validation")
     with pytest.raises(DataError, match="received toy with 3 rows"):
         splits.take(table(range(3)), "train")
+
+
+def repeated_rows(n, times):
+    inputs = np.repeat(np.arange(n, dtype=np.uint8)[:, None] * np.ones(3, np.uint8), times, axis=0)
+    return Table.of(inputs, np.arange(len(inputs)) % 2, "copies")
+
+
+@pytest.mark.parametrize("name", ["selection", "calibration"])
+def test_rows_that_are_counted_as_independent_are_each_of_another_content(name):
+    sizes = {"train": "rest", "scoring": 10, "selection": 40, "calibration": 60, "test": 20}
+    table = repeated_rows(200, 3)
+    made = split(table, sizes, seed=1, duplicates="drop").take(table, name)
+    assert len(np.unique(made.inputs, axis=0)) == len(made) == sizes[name]
+
+
+def test_a_content_twice_in_calibration_is_refused_with_both_rows():
+    inputs = np.arange(60, dtype=np.uint8)[:, None]
+    inputs[1] = inputs[0]
+    table = Table.of(inputs, np.arange(60) % 2, "copies")
+    for seed in range(40):
+        sizes = {"train": "rest", "scoring": 2, "selection": 2, "calibration": 40, "test": 2}
+        rows = np.random.Generator(np.random.PCG64(seed)).permutation(60)
+        if {0, 1} <= set(rows[2:42].tolist()):
+            with pytest.raises(DataError, match=r"row [01] \(calibration\) = row [01] \(calibration\)"):
+                split(table, sizes, seed=seed, duplicates="refuse")
+            return
+    raise AssertionError("no seed put both rows into calibration")

@@ -131,7 +131,7 @@ def test_a_quote_reads_only_and_comes_true(ledger, place):
 def test_a_quote_for_fresh_rows_says_so(ledger):
     lines = ledger.quote(FIRST, "0.05", 14).lines()
     assert lines == (
-        "attempt 1 on these rows tests at 0.0303 of delta 0.05: nothing was attempted before on any of these 100 rows",
+        "attempt 1 on these rows tests at 0.0303 of delta 0.05: this ledger holds no attempt on any of these 100 rows",
         "the one after it would test at 0.00506 after a refusal, and at 0.000168 after a certificate, which costs "
         "all that follow a factor of 30",
     )

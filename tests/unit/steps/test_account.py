@@ -104,3 +104,11 @@ def test_a_wanted_ledger_that_nobody_can_open_ends_the_step(counted):
     with pytest.raises(RecipeError, match=r"ledger\.at"):
         counted.calibrate()
     assert not counted["verdict"].exists()
+
+
+def test_a_plan_that_compares_claims_beside_a_ledger_reads_no_calibration_row(counted):
+    compare = [counted.plan.decision["claims"][0]]
+    run = replace(counted, plan=replace(counted.plan, decision={**counted.plan.decision, "compare": compare}))
+    with pytest.raises(RecipeError, match="compare: expected nothing beside a ledger"):
+        run.calibrate(open_ledger=open_ledger)
+    assert open_ledger(counted.plan.decision["ledger"]).chains() == ()

@@ -56,7 +56,7 @@ class Risk:
         """Counts of losses of 0 and 1; other losses row by row."""
         if settings["loss"] == "zero_one":
             return Counts.of(*pair.of("loss"))
-        return loss_rows(pair.of_variant(settings["loss"]), pair.seed)
+        return loss_rows(pair.of(settings["loss"])[0], pair.seed)
 
     def p_value(self, seen: Any, terms: Terms) -> float:
         """Of the method that fits the loss."""

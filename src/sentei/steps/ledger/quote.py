@@ -49,7 +49,7 @@ class Quote:
         share = f"attempt {self.number} on these rows tests at {short_down(self.price)} of delta {self.delta}"
         if self.before:
             return share
-        return f"{share}: nothing was attempted before on any of these {grouped(self.n_rows)} rows"
+        return f"{share}: this ledger holds no attempt on any of these {grouped(self.n_rows)} rows"
 
     def then(self) -> tuple[str, ...]:
         """The price of the attempt after this one in words, and how much of it a certificate takes."""
