@@ -51,6 +51,7 @@ def test_a_version_says_what_was_proven(parent, make_bundle):
         "cost": "5000",
         "dense_digest": sha256(b"dense").hexdigest(),
         "ledger": "none",
+        "served_sha256": reading(bundle).files["model/model.onnx"],
         "promotion": "done",
     }
     assert version.description.startswith("# LeNet")

@@ -99,6 +99,75 @@ def test_a_revoked_version_that_somebody_put_behind_champion_by_hand_gives_way(p
     assert aliases() == {"certified": "2", "champion": "2"}
 
 
+@pytest.fixture
+def made_again(make_bundle):
+    """The same network, certified anew at another time and called as cheap as can be."""
+
+    def make(bundle, seed):
+        served = (bundle / "model/model.onnx").read_bytes()
+        return make_bundle(f"again-{seed}", seed=seed, served=served, cost={"name": "bytes", "value": "1"})
+
+    return make
+
+
+@pytest.mark.parametrize("promote", ["cheaper", "certified"])
+def test_the_network_of_a_revoked_version_gets_no_alias_under_another_certificate(
+    parent, registered, made_again, promote
+):
+    bundle = registered(1)
+    again = made_again(bundle, 2)
+    assert reading(again).files["certificate.json"] != reading(bundle).files["certificate.json"]
+    found(bundle).revoke(REASON, AT)
+
+    for _ in range(2):
+        result = register(again, parent, Settings(promote))
+        assert (result.version, result.aliases, result.moved_champion) == ("2", (), False)
+        assert result.reason == f"version 1, which serves the same network, was revoked at {AT}"
+    assert aliases() == {}
+    assert found(again).revoke(REASON, AT)["still_certified"] == ""
+
+    registered(3)
+    assert aliases() == {"certified": "3", "champion": "3"}
+    register(made_again(bundle, 4), parent, Settings(promote))
+    assert aliases() == {"certified": "3", "champion": "3"}
+
+
+def test_revoking_takes_the_aliases_from_every_version_of_the_network(parent, registered, made_again):
+    bundle = registered(1)
+    register(made_again(bundle, 2), parent, Settings("certified"))
+    assert aliases() == {"certified": "2", "champion": "2"}
+
+    done = found(bundle).revoke(REASON, AT)
+    assert (done["removed"], done["still_certified"]) == ("certified, champion", "")
+    assert aliases() == {}
+
+
+def test_a_revoked_version_from_before_the_tag_bars_itself_alone(parent, registered, made_again):
+    bundle = registered(1)
+    connect().delete_model_version_tag("lenet", "1", "served_sha256")
+    found(bundle).revoke(REASON, AT)
+
+    assert register(made_again(bundle, 2), parent).aliases == ("certified", "champion")
+    assert register(bundle, parent).reason == f"this version was revoked at {AT}"
+
+
+@pytest.mark.parametrize("alias", ["certified", "champion"])
+def test_a_network_revoked_while_it_is_registered_anew_keeps_no_alias(
+    parent, registered, made_again, monkeypatch, alias
+):
+    bundle = registered(1)
+    again = made_again(bundle, 2)
+    late = Interrupted(
+        connect(), ("set_registered_model_alias", "lenet", alias), lambda: found(bundle).revoke(REASON, AT)
+    )
+    monkeypatch.setattr(registry, "connect", lambda: late)
+
+    result = register(again, parent)
+
+    assert (result.aliases, result.moved_champion, aliases()) == ((), False, {})
+    assert result.reason == f"version 1, which serves the same network, was revoked at {AT}"
+
+
 @pytest.mark.parametrize("alias", ["certified", "champion"])
 @pytest.mark.parametrize("prior", [True, False], ids=["another before", "none before"])
 def test_a_version_revoked_while_it_is_registered_keeps_no_alias(
@@ -116,7 +185,7 @@ def test_a_version_revoked_while_it_is_registered_keeps_no_alias(
     result = register(bundle, parent)
 
     assert (result.aliases, result.moved_champion) == ((), False)
-    assert result.reason == "this version was revoked"
+    assert result.reason == f"this version was revoked at {AT}"
     stays = {"champion": "1"} if alias == "champion" else {"champion": "1", "certified": "1"}
     assert aliases() == (stays if prior else {})
 

@@ -4,11 +4,12 @@ MLflow sets an alias whatever stands there, so a process may overwrite what anot
 each version says by a tag when it sets out for ``champion`` and when it is there; a process that has set the alias
 looks for versions that were on their way at the same time, and goes on until none of them beats the champion.
 
-A revoked version has neither alias: it says by a tag that it is revoked before its aliases are taken away, and whoever
-has set one looks for that tag afterwards.
+A revoked version has neither alias, nor has another version that serves the same network, such as one that a later run
+of the same recipe has made: it says by a tag that it is revoked before its aliases are taken away, and whoever has set
+one looks for that tag afterwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sentei.adapters.mlflow.promotion import Standing, promotes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CERTIFIED = "certified"
 CHAMPION = "champion"
 SHA256 = "certificate_sha256"
+NETWORK = "served_sha256"
 PROMOTION = "promotion"
 REVOKED, REASON = "revoked", "revoked_reason"
 _STARTED, _DONE = "started", "done"
@@ -43,25 +45,46 @@ def is_revoked(version: "ModelVersion") -> bool:
     return bool(version.tags.get(REVOKED))
 
 
-def remove_alias(client: "MlflowClient", name: str, alias: str, version: str) -> bool:
-    """Take the alias away if it stands at this version; whether it did."""
-    current = _at(client, name, alias)
-    if current is None or int(current.version) != int(version):
+def serve_alike(one: "ModelVersion", other: "ModelVersion") -> bool:
+    """Whether both are one version, or their tags name the same network; a version without the tag is like no other."""
+    network = one.tags.get(NETWORK)
+    return int(one.version) == int(other.version) or bool(network and network == other.tags.get(NETWORK))
+
+
+def why_revoked(version: "ModelVersion", among: Iterable["ModelVersion"]) -> str:
+    """Why the version gets no alias: it was revoked, or one of these that serves the same network; empty if it may."""
+    alike = [one for one in (*among, version) if is_revoked(one) and serve_alike(one, version)]
+    if not alike:
+        return ""
+    told = min(alike, key=lambda one: int(one.version) != int(version.version))  # the version itself comes first
+    own = int(told.version) == int(version.version)
+    which = "this version" if own else f"version {told.version}, which serves the same network,"
+    return f"{which} was revoked at {told.tags[REVOKED]}"
+
+
+def remove_alias(client: "MlflowClient", alias: str, version: "ModelVersion") -> bool:
+    """Take the alias away if it stands at this version, or at one that serves the same network; whether it did.
+
+    MLflow cannot take an alias away on a condition: one that another process moves elsewhere between the looking and
+    the taking is lost there, too, until a version is registered again.
+    """
+    current = _at(client, version.name, alias)
+    if current is None or not serve_alike(current, version):
         return False
-    client.delete_registered_model_alias(name, alias)
+    client.delete_registered_model_alias(version.name, alias)
     return True
 
 
 def move_certified(client: "MlflowClient", name: str) -> None:
-    """Leave ``certified`` at the newest certified version that nobody has revoked; a late repetition moves it nowhere.
+    """Leave ``certified`` at the newest certified version whose network nobody has revoked; repeating moves it nowhere.
 
     Raises:
         ServiceError: Other processes kept moving it.
     """
     for _ in range(_ATTEMPTS):
         current, newest = _at(client, name, CERTIFIED), _newest(client, name)
-        if current is not None and is_revoked(current):
-            remove_alias(client, name, CERTIFIED, current.version)
+        if current is not None and why_revoked(current, certified_versions(client, name)):
+            remove_alias(client, CERTIFIED, current)
             current = None
         if newest is None or (current is not None and int(current.version) >= int(newest.version)):
             return
@@ -90,7 +113,7 @@ def move_champion(
     before: ModelVersion | None = None
     for _ in range(_ATTEMPTS):
         champion = _at(client, name, CHAMPION)
-        if champion is not None and is_revoked(champion):
+        if champion is not None and why_revoked(champion, certified_versions(client, name)):
             if contenders.pop(int(champion.version), None):  # revoked while it was on its way
                 champion, before = _give_back(client, champion, before), None
             else:
@@ -110,16 +133,16 @@ def move_champion(
     if champion is not None and int(champion.version) == mine:
         return True, reason
     if mine not in contenders:
-        return False, "this version was revoked"
+        return False, why_revoked(version, certified_versions(client, name))
     return False, _takes(mine, standing, champion, promote)[1]
 
 
 def _give_back(client: "MlflowClient", revoked: "ModelVersion", before: "ModelVersion | None") -> "ModelVersion | None":
     """Who is the champion in the place of a revoked one: whoever was it before, unless that one is revoked, too."""
-    if before is not None and not is_revoked(client.get_model_version(before.name, before.version)):
+    if before is not None and not why_revoked(before, certified_versions(client, before.name)):
         client.set_registered_model_alias(before.name, CHAMPION, before.version)
         return before
-    remove_alias(client, revoked.name, CHAMPION, revoked.version)
+    remove_alias(client, CHAMPION, revoked)
     return None
 
 
@@ -131,15 +154,17 @@ def _at(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
 def _newest(client: "MlflowClient", name: str) -> "ModelVersion | None":
     # A second version of one certificate is about to be deleted by the process that made it.
     first: dict[str, ModelVersion] = {}
-    for one in certified_versions(client, name):
+    found = certified_versions(client, name)
+    for one in found:
         first.setdefault(one.tags[SHA256], one)
-    return max((one for one in first.values() if not is_revoked(one)), key=lambda one: int(one.version), default=None)
+    standing = [one for one in first.values() if not why_revoked(one, found)]
+    return max(standing, key=lambda one: int(one.version), default=None)
 
 
 def _on_their_way(client: "MlflowClient", name: str, without: set[int]) -> dict[int, Standing]:
-    found = {}
-    for one in certified_versions(client, name):
-        if int(one.version) not in without and one.tags.get(PROMOTION) and not is_revoked(one):
+    found, versions = {}, certified_versions(client, name)
+    for one in versions:
+        if int(one.version) not in without and one.tags.get(PROMOTION) and not why_revoked(one, versions):
             try:
                 found[int(one.version)] = Standing.of(one.tags)
             except ValueError:  # nobody can tell any more what it claims, so it is not promoted

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentei.adapters.mlflow.aliases import (
-    REVOKED,
+    NETWORK,
     SHA256,
     certified_versions,
-    is_revoked,
     move_certified,
     move_champion,
+    why_revoked,
 )
 from sentei.adapters.mlflow.connection import asking, connect
 from sentei.adapters.mlflow.logged import ONNX, log_model, verify_model
@@ -100,16 +100,15 @@ def register(bundle: Path, parent: str, settings: Settings | None = None) -> Reg
         However often it is repeated, and wherever it was killed, there is one version for one certificate, whose
         ``model.onnx`` was read back and is byte for byte the certified one; and ``champion`` never moves to anything
         but such a version. Of several that are registered at once, the one stays that the others do not beat. A version
-        whose certificate was revoked gets no alias.
+        whose certificate was revoked gets no alias, nor does one that serves the same network as a revoked one.
     """
     artifact = reading(bundle, _KIND)
     standing = _standing(artifact)
     client = connect()
     with asking(f"register {artifact.facts['name']} from run {parent}"):
         version = _version(client, artifact, standing, client.get_run(parent), (settings or Settings()).released)
-        if is_revoked(version):
-            moved, reason = False, f"this version was revoked at {version.tags[REVOKED]}"
-        else:
+        moved, reason = False, why_revoked(version, certified_versions(client, version.name))
+        if not reason:
             move_certified(client, version.name)
             moved, reason = move_champion(client, version, standing, (settings or Settings()).promote)
         current = client.get_model_version(version.name, version.version)
@@ -173,7 +172,7 @@ def _version(
     client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run", released: str
 ) -> "ModelVersion":
     name, mine = artifact.facts["name"], None
-    tags = standing.tags() | ({"released": released} if released else {})
+    tags = standing.tags() | {NETWORK: artifact.files[ONNX]} | ({"released": released} if released else {})
     found = _versions(client, name, standing)
     if not found:
         mine = _create_version(client, artifact.facts, tags, run, log_model(client, artifact, standing, run))

@@ -13,6 +13,7 @@ from sentei.adapters.mlflow.aliases import (
     certified_versions,
     is_revoked,
     remove_alias,
+    why_revoked,
 )
 from sentei.adapters.mlflow.connection import asking, connect, local_database, tracking_uri, without_user
 from sentei.errors import ServiceError
@@ -36,7 +37,7 @@ class Registration:
     revoked: str
 
     def revoke(self, reason: str, at: str) -> Mapping[str, str]:
-        """Take ``certified`` and ``champion`` away from the version and say when and why; what was done, in texts.
+        """Take ``certified`` and ``champion`` away from the network and say when and why; what was done, in texts.
 
         Args:
             reason: Goes to the tag ``revoked_reason``.
@@ -47,14 +48,16 @@ class Registration:
 
         Guarantee:
             The tags are set before the aliases go, so whoever registers meanwhile sees them. A version that was
-            revoked before keeps its time and reason. Aliases that stand at other versions stay there.
+            revoked before keeps its time and reason. Aliases that stand at versions of other networks stay there,
+            unless another process moves one there at this very moment: MLflow cannot take an alias away on a condition.
         """
         client = connect()
         with asking(f"revoke {self.name} version {self.version}"):
-            if not is_revoked(client.get_model_version(self.name, self.version)):
+            version = client.get_model_version(self.name, self.version)
+            if not is_revoked(version):
                 client.set_model_version_tag(self.name, self.version, REASON, reason)
                 client.set_model_version_tag(self.name, self.version, REVOKED, at)
-            gone = [alias for alias in (CERTIFIED, CHAMPION) if remove_alias(client, self.name, alias, self.version)]
+            gone = [alias for alias in (CERTIFIED, CHAMPION) if remove_alias(client, alias, version)]
             left = _still_certified(client, self.name)
         return {"model": self.name, "version": self.version, "removed": ", ".join(gone), "still_certified": left}
 
@@ -91,5 +94,5 @@ def _missing(certificate_sha256: str, name: str) -> ServiceError:
 
 
 def _still_certified(client: "MlflowClient", name: str) -> str:
-    numbers = [str(one.version) for one in certified_versions(client, name) if not is_revoked(one)]
-    return ", ".join(numbers)
+    found = certified_versions(client, name)
+    return ", ".join(str(one.version) for one in found if not why_revoked(one, found))
