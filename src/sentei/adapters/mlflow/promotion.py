@@ -89,7 +89,7 @@ class Standing:
         ledger = tags.get("ledger", UNCOUNTED)
         if ledger not in (COUNTED, UNCOUNTED):
             raise ValueError(f"tag ledger is {ledger!r}, expected {COUNTED} or {UNCOUNTED}")
-        return cls(*(tags[name] for name in names), ledger=ledger)
+        return cls(*(tags[name] for name in names), ledger)
 
 
 def tolerance_name(claim: str) -> str:
