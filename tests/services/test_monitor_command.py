@@ -90,7 +90,10 @@ def test_inputs_are_shown_to_both_networks_and_labels_decide_what_they_feed(plac
     code, out, err = place("bundle", "rows.npz", "--dense", "dense", "--limit", "0.2", "--json")
 
     assert code == 0
-    assert err == "rows.npz: 300 rows, 200 labelled\n"
+    assert err.splitlines() == [
+        "rows.npz: 300 rows, 200 labelled",
+        f"began a new state at {local_mlflow}/monitor-{reading('bundle').files['certificate.json'][:12]}.json",
+    ]
     variant, dense = (answers(local_mlflow / name / "model.onnx", x) for name in ("bundle/model", "dense"))
     drop = (variant != y)[:200].mean() - (dense != y)[:200].mean()
     found = json.loads(out)
@@ -110,12 +113,14 @@ def test_a_job_that_runs_every_night_ends_with_0_until_the_night_it_revokes(plac
     code, out, err = place("bundle", "logs")
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == "logs/01.csv: 301 rows, 301 labelled"
+    assert out.splitlines()[1].startswith(f"began a new state at {Path.cwd()}/monitor-")
     assert out.splitlines()[-2:] == ["the certificate stands", "registry: sentei-toy version 1"]
     assert "of which 20 would be enough" in out
 
-    code, out, _ = place("bundle", "logs")
+    code, out, _ = place("bundle", "logs", "--resume")
     assert code == 0
     assert "passed over" in out.splitlines()[0]
+    assert "began" not in out
     assert aliases() == {"certified": "1", "champion": "1"}
 
     write("logs/02.csv", *(50 * ["1,1,1"] + 50 * ["2,1,1"]))
@@ -213,6 +218,8 @@ def test_mistakes_end_with_the_exit_code_of_whoever_can_act(place, tmp_path):
         (["rows.npz", "--dense", "none"], 2, "--dense none"),
         (["rows.npz", "--dense", "bundle/model"], 3, "expected the dense model that the certificate names"),
         (["rows.csv", "--state", "none/state.json"], 3, "none/"),
+        (["rows.csv", "--resume"], 3, f"{tmp_path}/monitor-"),
+        (["rows.csv", "--resume", "--state", "lost.json"], 3, "lost.json: expected the state of a monitor (--resume)"),
         (["rows.csv", "--public-key", "none.pub"], 2, "expected a public key"),
     ):
         assert place("bundle", *arguments)[0] == code, arguments
@@ -247,10 +254,11 @@ def test_rows_and_bundle_may_stand_on_s3(place, bucket, raw_s3, tmp_path):
         raw_s3.upload_file("rows", bucket, f"logs/{name}")
     code, out, _ = place(uri, f"s3://{bucket}/logs/day=1/a.csv", f"s3://{bucket}/logs/")
     assert code == 0
-    assert [line.partition(": ")[0] for line in out.splitlines()[:3]] == [
+    said = [line for line in out.splitlines()[:4] if not line.startswith("began")]
+    assert [line.partition(": ")[0] for line in said] == [
         f"s3://{bucket}/logs/{name}" for name in ("day=1/a.csv", "day=1/a.csv", "day=2/b.csv")
     ]
-    assert "passed over" in out.splitlines()[1]
+    assert "passed over" in said[1]
 
     code, _, err = place(uri, f"s3://{bucket}/nothing/")
     assert code == 5

@@ -25,6 +25,9 @@ EXIT_REVOKED = 10
     default=None,
     help="File that keeps the evidence; if left out, monitor-<start of the certificate's SHA-256>.json here.",
 )
+@click.option(
+    "--resume", "must_exist", is_flag=True, help="Refuse to begin a new state; for every night but the first."
+)
 @click.option("--limit", default=None, help="Largest disagreement with the dense model, for rows without labels.")
 @click.option("--delta", default=None, help="Chance of a false alarm, ever; if left out, the certificate's.")
 @click.option(
@@ -47,6 +50,7 @@ def monitor(
     bundle: str,
     rows: tuple[str, ...],
     state: Path | None,
+    must_exist: bool,
     limit: str | None,
     delta: str | None,
     dense: Path | None,
@@ -77,7 +81,7 @@ def monitor(
     from sentei.steps.monitor.state import locked
     from sentei.steps.monitor.subject import subject_of
 
-    wishes = Wishes("certify" if certify else "revoke", limit, delta)
+    wishes = Wishes("certify" if certify else "revoke", limit, delta, must_exist)
     with bundle_at(bundle) as folder:
         subject = subject_of(folder, dense)
         if public_key is not None:

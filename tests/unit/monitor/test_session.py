@@ -25,6 +25,8 @@ from tests.certified_run import certified_run
 SHA256, OTHER = "a" * 64, "b" * 64
 NOT_ASKED = Networks(variant=Path("nowhere"))
 DROP, WORST = Claim("accuracy_drop", "0.02", "0.05"), Claim("worst_class_drop", "0.06", "0.05")
+RISK, SELECTIVE = Claim("risk", "0.2", "0.05"), Claim("selective_risk", "0.2", "0.05", settings={"coverage": "0.5"})
+DICE = Claim("risk", "0.2", "0.05", settings={"loss": "dice", "method": "betting"})
 # Rows by what they say: right and wrong answers of both networks, and two that nobody has labelled.
 FINE, HARMED, HELPED, BOTH = "1,1,1", "2,1,1", "1,2,1", "2,2,1"
 AGREE, DIFFER = "1,1,", "2,1,"
@@ -79,7 +81,7 @@ def test_labelled_rows_feed_the_drop_that_the_certificate_claims(place):
     assert (watch.measure, watch.evidence) == ("accuracy drop", expected)
     assert found.crossed is None
     assert place.registry.told == []
-    assert place.said == ["a.csv: 8 rows, 8 labelled"]
+    assert place.said == ["a.csv: 8 rows, 8 labelled", f"began a new state at {place.path}"]
     assert read_state(place.path) == found
 
 
@@ -100,7 +102,7 @@ def test_files_fed_one_by_one_say_what_they_say_together(tmp_path):
 def test_a_file_that_was_fed_is_known_by_its_bytes(place):
     first = place.feed(place.write("a.csv", FINE, HARMED))
     assert place.feed(place.write("a.csv", FINE, HARMED)) == first
-    assert place.said[1:] == [f"a.csv: fed before, at {first.fed[0].at} as a.csv; passed over"]
+    assert place.said[2:] == [f"a.csv: fed before, at {first.fed[0].at} as a.csv; passed over"]
     assert place.feed(place.write("c.csv", FINE, HARMED, FINE)).watches[0].evidence.n_rows == 5
 
 
@@ -382,6 +384,25 @@ def test_an_altered_state_is_refused_whatever_was_altered(place):
     assert place.path.read_bytes() == kept
 
 
+def test_a_lost_state_is_seen(place, monkeypatch):
+    monkeypatch.chdir(place.folder)
+    place.path = Path("state.json")
+    with pytest.raises(DataError):
+        place.feed(place.write("bad.csv", "1.5,1,1"))
+    with pytest.raises(ArtifactError, match=r"/state\.json: expected the state .* --resume"):
+        place.feed(place.write("a.csv", FINE), must_exist=True)
+    assert place.said == []
+    assert not place.path.exists()
+
+    begun = f"began a new state at {place.folder / 'state.json'}"
+    place.feed(place.write("a.csv", FINE), place.write("b.csv", HARMED))
+    place.feed(place.write("c.csv", HELPED), must_exist=True)
+    assert place.said.count(begun) == 1
+    place.path.rename("lost.json")
+    place.feed(place.write("d.csv", HELPED))
+    assert place.said.count(begun) == 2
+
+
 def hold(path, ready, go):
     with locked(path):
         ready.set()
@@ -423,11 +444,43 @@ def test_an_anytime_certificate_of_the_disagreement_needs_no_labels(place):
     found = place.feed(place.write("a.csv", *(200 * [AGREE]), FINE, DIFFER), aim="certify", limit="0.05")
     assert found.watches[0].evidence == EProcess.certify("0.05", low="0").update(201 * [0] + [1])
     assert found.crossed is not None
+    assert lines(found)[0] == "evidence that the disagreement is below --limit, of which 20 would be enough:"
 
 
 def test_an_anytime_certificate_proves_one_thing_at_a_time():
-    with pytest.raises(RecipeError, match="one thing at a time"):
-        watches_of(record(DROP, WORST), None, "certify")
+    for claims in ((DROP, WORST), (DROP, SELECTIVE), (SELECTIVE, DROP)):
+        with pytest.raises(RecipeError, match=r"--certify proves .* claims accuracy_drop, |, accuracy_drop;"):
+            watches_of(record(*claims), None, "certify")
+        (watch,) = watches_of(record(*claims), "0.1", "certify")
+        assert (watch.measure, watch.evidence.limit) == ("disagreement", "0.1")
+
+
+@pytest.mark.parametrize("claim", [WORST, SELECTIVE, DICE], ids=lambda claim: claim.kind)
+def test_an_anytime_certificate_proves_no_less_than_the_claim(place, claim):
+    """The drop over all rows may lie far below the limit while that of one class does not."""
+    place.record = record(claim)
+    with pytest.raises(
+        RecipeError,
+        match=f"--certify proves one claim .*, and this certificate claims {claim.kind}( of another loss)?;",
+    ):
+        place.feed(place.write("a.csv", FINE), aim="certify")
+    assert not place.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("claim", "measure"),
+    [(DROP, "accuracy drop"), (RISK, "error rate"), (Claim("disagreement", "0.02", "0.05"), "disagreement")],
+)
+def test_an_anytime_certificate_proves_every_claim_that_answers_tell_whole(claim, measure):
+    (watch,) = watches_of(record(claim), None, "certify")
+    assert (watch.measure, watch.evidence.limit) == (measure, claim.tolerance)
+
+
+def test_a_proof_that_was_begun_of_less_than_the_claim_is_not_continued(place):
+    place.feed(place.write("a.csv", FINE), aim="certify")
+    place.record = record(WORST)
+    with pytest.raises(RecipeError, match="--certify proves one claim"):
+        place.feed(aim="certify")
 
 
 def test_the_report_says_how_much_evidence_there_is(place):

@@ -28,7 +28,8 @@ def verdict(watch: Watch, state: State) -> str:
 
 def lines(state: State) -> list[str]:
     """What is watched and how much evidence there is, for people."""
-    goal = "that it does not hold any more" if state.aim == "revoke" else "for the claim"
+    proof = "for the claim" if state.limit is None else "that the disagreement is below --limit"
+    goal = "that it does not hold any more" if state.aim == "revoke" else proof
     needed = _number(float(1 / share_of(state.delta, state.watches)))
     told = [f"evidence {goal}, of which {needed} would be enough:"]
     for watch in state.watches:

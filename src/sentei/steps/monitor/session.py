@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sentei.certificate.record import Certificate
 from sentei.certificate.sentence import whole_delta
-from sentei.errors import RecipeError
+from sentei.errors import ArtifactError, RecipeError
 from sentei.recipe.numbers import decimal_text
 from sentei.steps.monitor.feeding import Now, Say, fed
 from sentei.steps.monitor.rows import Networks
@@ -38,6 +38,7 @@ class Wishes:
         aim: ``revoke``, or ``certify`` to gather evidence for the claim instead of against it.
         limit: Largest disagreement, as a decimal text; None if it was not given.
         delta: Chance of a false alarm, as a decimal text; None if it was not given.
+        must_exist: Whether to refuse to begin a new state, so that one that was lost is not begun anew unseen.
 
     Raises:
         RecipeError: A number is none, or does not lie strictly between 0 and 1.
@@ -46,6 +47,7 @@ class Wishes:
     aim: Aim = "revoke"
     limit: str | None = None
     delta: str | None = None
+    must_exist: bool = False
 
     def __post_init__(self) -> None:
         for name in ("limit", "delta"):
@@ -63,11 +65,17 @@ def resume(path: Path, record: Certificate, certificate_sha256: str, wishes: Wis
         wishes: What was asked for; at a later feeding, what was left out is as it was at the first one.
 
     Raises:
-        ArtifactError: The state was altered.
-        RecipeError: The state is another certificate's, or was begun with other wishes.
+        ArtifactError: The state was altered, or is missing where it must exist.
+        RecipeError: The state is another certificate's, or was begun with other wishes; or what is asked for cannot be
+            watched.
     """
     state = read_state(path)
     if state is None:
+        if wishes.must_exist:
+            raise ArtifactError(
+                f"{path.absolute()}: expected the state of a monitor (--resume), found no such file; name it with "
+                "--state, restore a copy, or leave --resume out to begin anew, with another delta to spend"
+            )
         delta = wishes.delta or whole_delta(record)
         watches = watches_of(record, wishes.limit, wishes.aim)
         return State(wishes.aim, certificate_sha256, wishes.limit, delta, watches)
@@ -83,6 +91,7 @@ def resume(path: Path, record: Certificate, certificate_sha256: str, wishes: Wis
                 f"{path}: begun with {name} {began or 'left out'}, received {asked}; what is watched is fixed at the "
                 "first feeding, or the promised chance of a false alarm would not hold: begin another --state"
             )
+    watches_of(record, state.limit, state.aim)  # an older sentei may have begun to prove less than the claim
     return state
 
 
@@ -104,7 +113,7 @@ def monitor(
             asked for once the evidence is enough.
         networks: To be asked where a file holds inputs.
         registry: Where to revoke; None to only say so. Once somebody else has revoked, nothing is fed any more.
-        say: Told what happens, line by line.
+        say: Told what happens, line by line; also that a new state was begun, and where.
         now: The time in UTC, such as ``2026-01-31T12:00:00Z``.
 
     Guarantee:
@@ -113,8 +122,11 @@ def monitor(
     """
     remaining = iter(() if registry is not None and registry.revoked else files)
     while state.crossed is None and (found := next(remaining, None)) is not None:
+        is_new = not state.fed
         state = fed(state, *found, networks, say, now)
         write_state(path, state)
+        if is_new:
+            say(f"began a new state at {path.absolute()}")
     if state.crossed is not None and state.aim == "revoke" and state.revoked is None and registry is not None:
         state = replace(state, revoked=dict(registry.revoke(state.crossed["reason"], state.crossed["at"])))
         write_state(path, state)

@@ -21,6 +21,8 @@ Values = npt.NDArray[np.int64]
 DROP, ERROR, DISAGREEMENT = "accuracy drop", "error rate", "disagreement"
 # The claims that one class per row says something about. A drop in the worst class is at least the drop over all.
 _MEASURES = {"accuracy_drop": DROP, "worst_class_drop": DROP, "risk": ERROR, "disagreement": DISAGREEMENT}
+# Those of them that the mean is all of: evidence about it is evidence for the claim itself.
+_WHOLE = ("accuracy_drop", "risk", "disagreement")
 _LOW = {DROP: "-1", ERROR: "0", DISAGREEMENT: "0"}
 
 
@@ -59,14 +61,17 @@ def watches_of(record: Certificate, limit: str | None, aim: Aim) -> tuple[Watch,
         record: The certificate.
         limit: Largest disagreement in production, where the certificate does not claim one.
         aim: ``revoke``: every claim, and the disagreement if it has a limit. ``certify``: the disagreement if it has a
-            limit; else the certificate's only claim.
+            limit; else the certificate's only claim, if answers tell all of it.
 
     Raises:
-        RecipeError: There is nothing to watch, or too much; or the certificate itself says the limit.
+        RecipeError: There is nothing to watch; to certify this would prove less than the certificate claims; or the
+            certificate itself says the limit.
     """
     claimed = list(dict.fromkeys(_watched(record.claims)))
     if limit is not None and any(measure == DISAGREEMENT for measure, _ in claimed):
         raise RecipeError("--limit: the certificate itself limits the disagreement; leave the option out")
+    if aim == "certify" and limit is None:
+        _require_whole(record)
     extra = [(DISAGREEMENT, limit)] if limit is not None else []
     chosen = claimed + extra if aim == "revoke" else extra or claimed
     if not chosen:
@@ -74,14 +79,28 @@ def watches_of(record: Certificate, limit: str | None, aim: Aim) -> tuple[Watch,
         raise RecipeError(
             f"the certificate claims {kinds}, which answers alone cannot tell; watch the disagreement with --limit"
         )
-    if aim == "certify" and len(chosen) > 1:
-        raise RecipeError("--certify proves one thing at a time, and this certificate makes several claims")
     return tuple(Watch.begun(measure, said, aim) for measure, said in chosen)
+
+
+def _require_whole(record: Certificate) -> None:
+    """Refuse to call a certificate proven of which answers tell a part only."""
+    if len(record.claims) > 1 or record.claims[0].kind not in _WHOLE or not list(_watched(record.claims)):
+        claims = ", ".join(
+            claim.kind + (" of another loss" if _of_another_loss(claim) else "") for claim in record.claims
+        )
+        raise RecipeError(
+            f"--certify proves one claim of {', '.join(_WHOLE[:-1])} (of errors) or {_WHOLE[-1]}, and this certificate "
+            f"claims {claims}; prove that the disagreement is below a limit, with --limit"
+        )
+
+
+def _of_another_loss(claim: Claim) -> bool:
+    return claim.settings.get("loss", "zero_one") != "zero_one"
 
 
 def _watched(claims: Sequence[Claim]) -> Iterator[tuple[str, str]]:
     for claim in claims:
-        if claim.kind in _MEASURES and claim.settings.get("loss", "zero_one") == "zero_one":
+        if claim.kind in _MEASURES and not _of_another_loss(claim):
             yield _MEASURES[claim.kind], claim.tolerance
 
 
