@@ -86,10 +86,10 @@ class Standing:
             _number(tolerance_name(claim), text)
         if len(tolerances) != len(claim.split("+")):
             raise ValueError(f"tag {tolerance_name(claim)} has {len(tolerances)} numbers for the claims {claim}")
-        ledger = tags.get("ledger", UNCOUNTED)
-        if ledger not in (COUNTED, UNCOUNTED):
-            raise ValueError(f"tag ledger is {ledger!r}, expected {COUNTED} or {UNCOUNTED}")
-        return cls(*(tags[name] for name in names), ledger)
+        said = {"ledger": UNCOUNTED, **tags}
+        if said["ledger"] not in (COUNTED, UNCOUNTED):
+            raise ValueError(f"tag ledger is {said['ledger']!r}, expected {COUNTED} or {UNCOUNTED}")
+        return cls(*(said[name] for name in (*names, "ledger")))
 
 
 def tolerance_name(claim: str) -> str:
