@@ -22,8 +22,8 @@ def recheck(record: Certificate | Refusal, evidence: Evidence) -> tuple[str, ...
 
     The order, the counts, the p-values, the end of the sequence, the choice, the bound and the digests of the
     calibration rows, the family and the models are computed again. Taken as the record states them, because no loss
-    can tell: the claim and the rule that were asked for, the digests of the other splits and of the preprocessing,
-    code, runtime and time.
+    can tell: the claim and the rule that were asked for, what stood in the ledger before and why it refused, the
+    digests of the other splits and of the preprocessing, code, runtime and time.
 
     Args:
         record: As parsed.
