@@ -7,8 +7,9 @@ import pytest
 
 from sentei.certificate.canonical import canonical_json
 from sentei.certificate.record import parse
+from sentei.certificate.sentence import sentence
 from sentei.errors import CertificateError
-from tests.certified_run import certified_run
+from tests.certified_run import EVERY_KIND, certified_run
 from tests.unit.certificate.test_record import sealed
 
 
@@ -57,3 +58,20 @@ def test_a_stranger_among_the_measured_variants_is_named():
     selection = certified_run().evidence.selection
     with pytest.raises(ValueError, match=r"received also \['extreme'\]"):
         replace(selection, names=tuple(name for name in selection.names if name != "extreme")).made()
+
+
+def test_labels_of_other_rows_beside_the_losses_are_refused():
+    evidence = certified_run(*EVERY_KIND[-1]).evidence
+    label = evidence.dense_calibration["label"]
+    swapped = replace(evidence, dense_calibration=evidence.dense_calibration | {"label": label[::-1].copy()})
+    assert evidence.calibration_split().n_examples == len(label)
+    with pytest.raises(CertificateError, match="labels beside the dense model's losses"):
+        swapped.calibration_split()
+
+
+def test_several_claims_are_said_in_one_sentence_each_with_its_proof():
+    record = certified_run(*EVERY_KIND[-1]).record()
+    said = sentence(record)
+    assert said.startswith("with 95 % confidence all of this: ")
+    for claim, finding in zip(record.claims, record.findings, strict=True):
+        assert f"{claim.describe_limit()} ({claim.describe_tally(finding.tally)}" in said

@@ -12,6 +12,7 @@ from sentei.risk.bentkus import hoeffding_bentkus_p_value
 from sentei.risk.claims.bounded import loss_rows
 from sentei.risk.eprocess import EProcess
 from sentei.risk.ledger import joining_share
+from sentei.risk.order import pareto_order
 from sentei.risk.pair import Pair
 from sentei.risk.tally import MILLION, Accepted, Disagreements, LossSum
 
@@ -96,3 +97,17 @@ def test_half_a_level_takes_half_of_gamma_along(settings):
     half = claim.at("0.025")
     assert claim.at("0.05") == claim
     assert (half.delta, Decimal(half.gamma)) == ("0.025", Decimal(claim.gamma) / 2)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"), [("0.01", "1 point"), ("0.1", "10 points"), ("0.005", "0.5 points"), ("0", "0 points")]
+)
+def test_a_limit_is_spoken_of_in_points_without_idle_zeros(limit, words):
+    said = Claim("accuracy_drop", limit, "0.05").describe_limit()
+    assert f"at most {words} below" in said
+
+
+@pytest.mark.parametrize(("drops", "costs", "named"), [([math.nan], [1], "drops"), ([1], [math.inf], "costs")])
+def test_the_list_that_holds_no_number_is_named(drops, costs, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        pareto_order(drops, costs)
