@@ -10,11 +10,14 @@ import pytest
 from sentei.risk import Claim
 from sentei.risk.bentkus import hoeffding_bentkus_p_value
 from sentei.risk.claims.bounded import loss_rows
+from sentei.risk.counts import Counts
+from sentei.risk.decimals import decimal_up
 from sentei.risk.eprocess import EProcess
 from sentei.risk.ledger import joining_share
 from sentei.risk.order import pareto_order
 from sentei.risk.pair import Pair
-from sentei.risk.tally import MILLION, Accepted, Disagreements, LossSum
+from sentei.risk.planning import paired_rows_needed
+from sentei.risk.tally import MILLION, Accepted, Disagreements, LossSum, PerClass, Stratum
 
 DIGEST = "0" * 64
 
@@ -111,3 +114,23 @@ def test_a_limit_is_spoken_of_in_points_without_idle_zeros(limit, words):
 def test_the_list_that_holds_no_number_is_named(drops, costs, named):
     with pytest.raises(ValueError, match=f"^{named}"):
         pareto_order(drops, costs)
+
+
+def test_a_zero_has_no_sign_in_a_record():
+    assert decimal_up(-0.0) == decimal_up(0.0) == "0"
+
+
+def test_rows_are_not_planned_from_more_changes_than_rows():
+    with pytest.raises(ValueError, match=r"n_harmed \+ n_helped must"):
+        paired_rows_needed(30, 31, 60, epsilon=0.05, delta=0.05)
+
+
+def test_a_class_that_would_have_no_row_has_no_chance():
+    right = Stratum(0, Counts(999, 0, 0, 0, 0)), Stratum(1, Counts(1, 0, 0, 0, 0))
+    assert Claim("worst_class_drop", "0.5", "0.05").chance(PerClass(1000, right), 900) == 0
+
+
+def test_more_power_needs_more_rows_among_those_that_are_accepted():
+    claim = Claim("selective_risk", "0.2", "0.05", settings={"coverage": "0.5"})
+    seen = Accepted(400, 200, 30)
+    assert claim.rows_needed(seen, power=0.5) < claim.rows_needed(seen) < claim.rows_needed(seen, power=0.95)
