@@ -53,7 +53,7 @@ def _on_mnist(recipe: dict[str, Any], folder: Path) -> None:
 def _figures(verdict: Path) -> dict[str, Any]:
     table = {row["name"]: row for row in json.loads((verdict / "table.json").read_bytes())}
     records = [_record(folder) for folder in (verdict, *sorted(verdict.glob("comparison-*")))]
-    dense = records[0]["procedure"]["tests"][0]["counts"]
+    dense = records[0]["procedure"]["tests"][0]["findings"][0]["tally"]
     return {
         "n_calibration": dense["n_examples"],
         "n_dense_errors": dense["n_dense_errors"],
