@@ -47,10 +47,11 @@ def test_a_release_through_a_server(server, raw_s3, make_bundle):
     assert [point.value for point in connect().get_metric_history(variant, "loss")] == [0.5, 0.25]
     assert len(connect().search_runs([connect().get_experiment_by_name("server").experiment_id])) == 2
 
+    experiment = connect().get_experiment_by_name("server").experiment_id
+    (model,) = connect().search_logged_models([experiment])
     keys = [one["Key"] for one in raw_s3.list_objects_v2(Bucket="mlflow-artifacts")["Contents"]]
-    kept = [key for key in keys if key.endswith("/artifacts/model.onnx")]
-    assert len(kept) == 1
-    body = raw_s3.get_object(Bucket="mlflow-artifacts", Key=kept[0])["Body"].read()
+    (kept,) = [key for key in keys if key.endswith(f"/{model.model_id}/artifacts/model.onnx")]
+    body = raw_s3.get_object(Bucket="mlflow-artifacts", Key=kept)["Body"].read()
     assert hashlib.sha256(body).hexdigest() == reading(bundle).files["model/model.onnx"]
 
     rows = np.random.default_rng(0).integers(0, 256, size=(5, 2, 2), dtype=np.uint8)
