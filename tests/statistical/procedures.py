@@ -7,7 +7,8 @@ variant that it would promote, or None.
 from dataclasses import replace
 from decimal import Decimal
 
-from sentei.risk import pareto_order, run_fixed_sequence
+from sentei.risk import pareto_order
+from tests.examined import examined
 
 
 def fixed_order(claim, selection, costs):
@@ -17,7 +18,7 @@ def fixed_order(claim, selection, costs):
 
 
 def decided(claim, order, calibration, costs):
-    return run_fixed_sequence(order, calibration.__getitem__, claim, costs)
+    return examined(order, calibration.__getitem__, claim, costs)
 
 
 def index_minus_one(claim, selection, calibration, costs):

@@ -1,7 +1,7 @@
 """The one way from losses to a decision; issuing and rechecking both take it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sentei.certificate.selection import Selection
@@ -24,7 +24,7 @@ class Rule:
 
     order: Literal["pareto", "listed"]
     cost: str
-    procedure: Procedure = Procedure()  # noqa: RUF009 - a frozen value
+    procedure: Procedure = field(default_factory=Procedure)
 
     def __post_init__(self) -> None:
         if self.order not in ("pareto", "listed"):
@@ -89,7 +89,8 @@ def decide(claims: Sequence[Claim], rule: Rule, selection: Selection, calibratio
     n_rows = calibration.n_rows
 
     def findings_of(name: str) -> tuple[Finding, ...]:
-        settled = [claim.settle(selection.pair(name), n_rows) for claim in claims]
+        measured = selection.pair(name)  # read once, however many claims there are
+        settled = [claim.settle(measured, n_rows) for claim in claims]
         pair = Pair(calibration.columns_of(name), calibration.dense, calibration.seed)
         return tuple(_finding(claim, pair, choice) for claim, choice in zip(claims, settled, strict=True))
 

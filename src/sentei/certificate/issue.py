@@ -155,7 +155,7 @@ def _upper_bounds(decision: Decision, claims: Sequence[Claim], evidence: Evidenc
 
 def _procedure(decision: Decision, rule: Rule) -> Procedure:
     return Procedure(
-        name=rule.procedure.name,  # type: ignore[arg-type]  # its own constructor has checked the name
+        name=rule.procedure.name,
         n_starts=rule.procedure.n_starts,
         order_rule=rule.order,
         cost=rule.cost,
@@ -168,10 +168,11 @@ def _procedure(decision: Decision, rule: Rule) -> Procedure:
 
 def _candidates(claims: Sequence[Claim], evidence: Evidence) -> tuple[Candidate, ...]:
     selection, n_rows = evidence.selection, len(evidence.calibration_row_digests)
-    return tuple(
-        Candidate(name, tuple(outlook(claim, selection.pair(name), n_rows) for claim in claims))
-        for name in selection.made()
-    )
+    return tuple(_candidate(name, selection.pair(name), claims, n_rows) for name in selection.made())
+
+
+def _candidate(name: str, pair: Pair, claims: Sequence[Claim], n_rows: int) -> Candidate:
+    return Candidate(name, tuple(outlook(claim, pair, n_rows) for claim in claims))
 
 
 def outlook(claim: Claim, pair: Pair, n_rows: int) -> Outlook:

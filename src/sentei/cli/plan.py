@@ -59,6 +59,7 @@ def _quote(frozen: "Plan") -> "Quote | None":
     """What the ledger would charge for one more attempt on the plan's calibration rows; nothing is reserved."""
     from sentei.adapters.uris import open_ledger, open_uri
     from sentei.data import content_digests
+    from sentei.risk.family import Procedure
     from sentei.steps.account import NO_LEDGER
     from sentei.steps.examples import open_split
 
@@ -66,8 +67,8 @@ def _quote(frozen: "Plan") -> "Quote | None":
         return None
     rows = open_split(frozen.examples, "calibration", open_uri)
     ledger = open_ledger(frozen.decision["ledger"])
-    n = len(frozen.variants)
-    passes = n if frozen.decision["procedure"]["test"] == "fixed-sequence" else 2**n - 1
+    procedure = frozen.decision["procedure"]
+    passes = Procedure(procedure["test"], procedure["starts"]).n_passes(len(frozen.variants))
     return ledger.quote(content_digests(rows.inputs), frozen.decision["claims"][0]["delta"], passes)
 
 

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal, get_args
 
 from sentei.risk.claim import Claim
 from sentei.risk.decimals import short
 from sentei.risk.decision import Decision, Finding, Test
 from sentei.risk.fallback import run_fallback
-from sentei.risk.levels import Ask, asked, exact_level
+from sentei.risk.levels import Ask
 from sentei.risk.procedures import run_bonferroni, run_holm, run_multi_start
+from sentei.risk.sequence import run_fixed_sequence
 
-NAMES = ("fixed-sequence", "bonferroni", "holm", "multi-start", "fallback")
+Name = Literal["fixed-sequence", "bonferroni", "holm", "multi-start", "fallback"]
+NAMES: tuple[Name, ...] = get_args(Name)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Procedure:
         ValueError: The name is unknown, or there is no start.
     """
 
-    name: str = "fixed-sequence"
+    name: Name = "fixed-sequence"
     n_starts: int = 1
 
     def __post_init__(self) -> None:
@@ -35,6 +38,13 @@ class Procedure:
             raise ValueError(f"the procedure must be one of {', '.join(NAMES)}, received {self.name!r}")
         if self.n_starts < 1 or (self.n_starts > 1 and self.name != "multi-start"):
             raise ValueError(f"{self.name} has one start, and multi-start one or more; received {self.n_starts}")
+
+    def n_passes(self, n: int) -> int:
+        """How many different tables of verdicts with a pass in them ``n`` variants could come to.
+
+        A fixed sequence passes the first k of its order, for some k; every other procedure may pass any of them.
+        """
+        return n if self.name == "fixed-sequence" else 2**n - 1
 
     def run(self, ask: Ask, n: int, delta: Decimal) -> tuple[int, ...]:
         """The rejected hypotheses, ascending.
@@ -48,15 +58,8 @@ class Procedure:
             return run_multi_start(ask, n, delta, min(self.n_starts, max(n, 1)))
         if self.name == "fallback":
             return run_fallback(ask, n, delta, [Fraction(1, n)] * n)
-        run = {"fixed-sequence": run_sequence, "bonferroni": run_bonferroni, "holm": run_holm}[self.name]
+        run = {"fixed-sequence": run_fixed_sequence, "bonferroni": run_bonferroni, "holm": run_holm}[self.name]
         return run(ask, n, delta)
-
-
-def run_sequence(ask: Ask, n: int, delta: Decimal) -> tuple[int, ...]:
-    """``fixed_sequence`` where ``ask(i)`` gives the p-value of hypothesis i; none is asked behind the first failure."""
-    level = exact_level(delta)
-    n_rejected = next((index for index in range(n) if asked(ask, index) > level), n)
-    return tuple(range(n_rejected))
 
 
 def examine(

@@ -1,12 +1,9 @@
 """Fixed-sequence testing: the full delta for each, until the first failure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from sentei.risk.arguments import check_probability
-from sentei.risk.claim import Claim
-from sentei.risk.decision import Decision, Finding
-from sentei.risk.family import Procedure, examine
-from sentei.risk.tally import Seen, tally_of
+from sentei.risk.levels import Ask, Exact, asked, exact_level
 
 
 def fixed_sequence(p_values: Sequence[float], delta: float) -> tuple[int, ...]:
@@ -35,33 +32,11 @@ def fixed_sequence(p_values: Sequence[float], delta: float) -> tuple[int, ...]:
     """
     delta = check_probability("delta", delta)
     values = [check_probability(f"p_values[{i}]", p, zero=True, one=True) for i, p in enumerate(p_values)]
-    n_rejected = next((i for i, p in enumerate(values) if p > delta), len(values))
+    return run_fixed_sequence(values.__getitem__, len(values), delta)
+
+
+def run_fixed_sequence(ask: Ask, n: int, delta: Exact) -> tuple[int, ...]:
+    """``fixed_sequence`` where ``ask(i)`` gives the p-value of hypothesis i; none is asked behind the first failure."""
+    level = exact_level(delta)
+    n_rejected = next((index for index in range(n) if asked(ask, index) > level), n)
     return tuple(range(n_rejected))
-
-
-def run_fixed_sequence(
-    order: Sequence[str], seen_of: Callable[[str], Seen], claim: Claim, cost_of: Mapping[str, float]
-) -> Decision:
-    """Test variants in the given order until one fails, and choose the cheapest that passed.
-
-    Args:
-        order: Names, safest first, fixed without the calibration rows.
-        seen_of: What the calibration rows say of a variant; asked only when its turn comes.
-        claim: What has to be proven of each.
-        cost_of: The cost of each variant, measured without the calibration rows; smaller is better.
-
-    Returns:
-        The decision; with ``chosen`` None and a reason if nothing could be certified.
-
-    Raises:
-        ValueError: A name appears twice or has no cost.
-
-    Guarantee:
-        With probability at least 1 - delta every certified variant satisfies the claim, and so does the chosen one.
-    """
-
-    def findings_of(name: str) -> tuple[Finding, ...]:
-        seen = seen_of(name)
-        return (Finding({}, tally_of(seen), claim.p_value(seen)),)
-
-    return examine(order, findings_of, [claim], cost_of, Procedure())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sentei.certificate.canonical import digest
-from sentei.certificate.decide import order_variants
+from sentei.certificate.decide import Rule, order_variants
 from sentei.certificate.evidence import Evidence
 from sentei.certificate.record import Certificate, Entry, Refusal
 from sentei.errors import RecipeError
@@ -66,58 +66,57 @@ class Account:
         """
         if self.ledger is None:
             return hearing.decide(claims, None)
-        attempted = attempt_digest(hearing, claims, candidates)
+        order = order_variants(claims, hearing.rule, hearing.selection)
+        attempted = attempt_digest(hearing.rule, claims, candidates, order)
         reserved = self.ledger.reserve(
             hearing.row_digests,
             hearing.rows_digest,
             attempted,
             claims[0].delta,
-            _passing_answers(hearing, claims),
+            hearing.rule.procedure.n_passes(max(1, len(order))),
             hearing.started_at,
             provable=lambda price: _provable(claims, price, len(hearing.row_digests)),
             rows_needed=lambda price: _rows_needed(claims, price),
         )
         if isinstance(reserved, Spent):
             return hearing.refuse(claims, _spent(self.place, reserved.quote, attempted), reserved.reason)
-        return self._answered(hearing, [claim.at(reserved.price) for claim in claims], reserved)
-
-    def _answered(
-        self, hearing: "Hearing", claims: Sequence[Claim], attempt: Attempt
-    ) -> tuple[Certificate | Refusal, Evidence]:
-        entry = _reserved(f"{self.place}/{attempt.place}", attempt)
-        record, evidence = hearing.decide(claims, entry)
-        chosen = record.variant.name if isinstance(record, Certificate) else None
-        passed = [test.name for test in record.procedure.tests if test.passed]
-        told = digest({"verdict": record.verdict, "certified": passed, "attempt": attempt.attempt_digest})
-        if self.ledger is not None:
-            self.ledger.answer(attempt, record.verdict, chosen, told)
+        entry = _reserved(f"{self.place}/{reserved.place}", reserved)
+        record, evidence = hearing.decide([claim.at(reserved.price) for claim in claims], entry)
+        _answer(self.ledger, reserved, record)
         return record, evidence
 
 
-def attempt_digest(hearing: "Hearing", claims: Sequence[Claim], candidates: Candidates) -> str:
+def _answer(ledger: Ledger, attempt: Attempt, record: Certificate | Refusal) -> None:
+    """Tell the ledger what came out, before anybody else is told."""
+    chosen = record.variant.name if isinstance(record, Certificate) else None
+    passed = [test.name for test in record.procedure.tests if test.passed]
+    told = digest({"verdict": record.verdict, "certified": passed, "attempt": attempt.attempt_digest})
+    ledger.answer(attempt, record.verdict, chosen, told)
+
+
+def attempt_digest(rule: Rule, claims: Sequence[Claim], candidates: Candidates, order: Sequence[str]) -> str:
     """What makes two attempts the same: the same networks, claims, order and procedure.
 
     A network that was trained again and came out otherwise is another attempt.
+
+    Args:
+        rule: How variants are ordered, tested and chosen.
+        claims: At the level that the recipe asked for.
+        candidates: The family.
+        order: The variants in the order of testing.
+
+    Returns:
+        SHA-256 as 64 hexadecimal digits.
     """
-    rule = hearing.rule
     attempted: Mapping[str, Any] = {
         "claims": [{**_plain(claim), "settings": dict(claim.settings)} for claim in claims],
         "dense": candidates.dense.digest,
         "variants": {name: candidates.variants[name].digest for name in candidates.sound()},
-        "order": list(order_variants(claims, rule, hearing.selection)),
+        "order": list(order),
         "rule": {"cost": rule.cost, "order": rule.order},
         "procedure": {"name": rule.procedure.name, "starts": rule.procedure.n_starts},
     }
     return digest(attempted)
-
-
-def _passing_answers(hearing: "Hearing", claims: Sequence[Claim]) -> int:
-    """How many different tables of verdicts with a pass in it this attempt could show.
-
-    A fixed sequence passes the first k variants of its order, for some k; other procedures may pass any of them.
-    """
-    n = max(1, len(order_variants(claims, hearing.rule, hearing.selection)))
-    return n if hearing.rule.procedure.name == "fixed-sequence" else 2**n - 1
 
 
 def _plain(claim: Claim) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sentei.certificate.record import Certificate, Dense, Refusal, Variant
 from sentei.errors import ArtifactError
+from sentei.evaluation.outcomes import only
 from sentei.risk.pair import Columns
 from sentei.steps import layout
 from sentei.steps.evaluate import read_columns, read_cost
@@ -18,12 +19,19 @@ DECIDING = ("bytes", "macs", "nonzero_macs", "parameters")
 
 @dataclass(frozen=True)
 class StoredColumns(Mapping[str, Columns]):
-    """Columns of evaluations, read from their files one variant at a time, so that memory does not grow with them."""
+    """Columns of evaluations, read from their files one variant at a time, so that memory does not grow with them.
+
+    Attributes:
+        evaluations: By the variant's name.
+        names: The columns that are handed on; all of them if None.
+    """
 
     evaluations: Mapping[str, layout.Artifact]
+    names: tuple[str, ...] | None = None
 
     def __getitem__(self, name: str) -> Columns:
-        return read_columns(self.evaluations[name])
+        columns = read_columns(self.evaluations[name])
+        return columns if self.names is None else only(columns, self.names)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.evaluations)
@@ -90,9 +98,9 @@ class Candidates:
         """Names of the variants that could be made and measured, in the family's order."""
         return tuple(name for name, evaluation in self.evaluations.items() if not evaluation.failed)
 
-    def selection_columns(self) -> Mapping[str, Columns]:
-        """Columns on the selection split, by name; each is read when it is asked for."""
-        return StoredColumns({name: self.evaluations[name] for name in self.sound()})
+    def selection_columns(self, names: tuple[str, ...] | None = None) -> Mapping[str, Columns]:
+        """Columns on the selection split, by variant, read when asked for; only the named ones if names are given."""
+        return StoredColumns({name: self.evaluations[name] for name in self.sound()}, names)
 
     def costs(self) -> dict[str, dict[str, str]]:
         """The costs that may decide, by name; measured latency varies from run to run and is not among them."""

@@ -1,6 +1,6 @@
 """The calibration split speaks: claims are decided, and each variant's losses are computed when its turn comes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -98,7 +98,7 @@ class Hearing:
         dense_names = tuple(sorted({shown} | {name for claim in claims for name in claim.dense_columns}))
         return Evidence(
             family=self._candidates.family(),
-            selection_columns=Restricted(selection.columns, names),
+            selection_columns=self._candidates.selection_columns(names),
             dense_selection=only(selection.dense, dense_names),
             costs=selection.costs,
             calibration_columns=tested,
@@ -120,19 +120,3 @@ class Hearing:
             ledger=entry,
             spent=spent,
         )
-
-
-class Restricted(Mapping[str, Columns]):
-    """Columns of many variants, of which only the named ones are handed on."""
-
-    def __init__(self, columns: Mapping[str, Columns], names: tuple[str, ...]) -> None:
-        self._columns, self._names = columns, names
-
-    def __getitem__(self, name: str) -> Columns:
-        return only(self._columns[name], self._names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)

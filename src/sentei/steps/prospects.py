@@ -38,11 +38,14 @@ def prospects(plan: Plan, root: Path, claims: Sequence[Claim]) -> tuple[Prospect
 
     Args:
         plan: The frozen plan.
-        root: A folder with artifacts of runs, searched at any depth; damaged artifacts are passed over.
+        root: A folder with artifacts of runs, searched at any depth; unfinished ones are passed over.
         claims: What has to be proven, at the level that may be used.
 
     Returns:
         In the family's order; empty while there is no evaluation.
+
+    Raises:
+        ArtifactError: An evaluation was altered.
     """
     n_rows = int(plan.examples["splits"]["calibration"]["n_examples"])
     found = _evaluations(root, key_of(plan.examples))
@@ -76,7 +79,8 @@ class _Found:
         for digest, network in self.networks.items():
             dense = network.inputs.get("dense", "")
             if network.facts.get("spec") == specification and {digest, dense} <= set(self.evaluations):
-                return Pair(read_columns(self.evaluations[digest]), read_columns(self.evaluations[dense]))
+                ours, theirs = (layout.reading(self.evaluations[one].path) for one in (digest, dense))
+                return Pair(read_columns(ours), read_columns(theirs))
         return None
 
 
@@ -92,6 +96,6 @@ def _artifacts(root: Path) -> Iterator[layout.Artifact]:
         if layout.PARTIAL in str(manifest):
             continue
         try:
-            yield layout.reading(manifest.parent)
+            yield layout.read_manifest(manifest.parent)
         except ArtifactError:
             continue  # whoever runs the pipeline is told; a forecast goes on without it

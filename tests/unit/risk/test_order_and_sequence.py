@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sentei.risk import Claim, Counts, Finding, fixed_sequence, pareto_order, run_fixed_sequence
+from sentei.risk import Claim, Counts, Finding, fixed_sequence, pareto_order
+from tests.examined import examined
 
 CLAIM = Claim("risk", "0.1", "0.05")
 GOOD, BETTER, BAD = Counts(1000, 60, 60, 0, 0), Counts(1000, 50, 50, 0, 0), Counts(1000, 99, 99, 0, 0)
@@ -56,7 +57,7 @@ def test_variants_beyond_the_first_failure_are_never_counted():
         asked.append(name)
         return {"a": GOOD, "b": BAD, "c": GOOD}[name]
 
-    decision = run_fixed_sequence(["a", "b", "c"], counts_of, CLAIM, {"a": 3, "b": 2, "c": 1})
+    decision = examined(["a", "b", "c"], counts_of, CLAIM, {"a": 3, "b": 2, "c": 1})
     assert asked == ["a", "b"]
     assert (decision.certified, decision.chosen) == (("a",), "a")
     assert [test.passed for test in decision.tests] == [True, False]
@@ -66,14 +67,14 @@ def test_variants_beyond_the_first_failure_are_never_counted():
 
 def test_the_cheapest_certified_variant_is_chosen_wherever_it_stands():
     counts = {"a": BETTER, "b": GOOD, "c": GOOD}
-    assert run_fixed_sequence("abc", counts.__getitem__, CLAIM, {"a": 5, "b": 1, "c": 2}).chosen == "b"
-    assert run_fixed_sequence("abc", counts.__getitem__, CLAIM, {"a": 5, "b": 1, "c": 1}).chosen == "b"
+    assert examined("abc", counts.__getitem__, CLAIM, {"a": 5, "b": 1, "c": 2}).chosen == "b"
+    assert examined("abc", counts.__getitem__, CLAIM, {"a": 5, "b": 1, "c": 1}).chosen == "b"
 
 
 def test_a_refusal_names_the_safest_variant_and_its_numbers():
     claim = Claim("accuracy_drop", "0.003", "0.05")
     safest = Counts(10_000, 741, 722, 41, 22)
-    decision = run_fixed_sequence(["l1-global-0.50", "b"], lambda _: safest, claim, {"l1-global-0.50": 1, "b": 1})
+    decision = examined(["l1-global-0.50", "b"], lambda _: safest, claim, {"l1-global-0.50": 1, "b": 1})
     assert (decision.certified, decision.chosen, len(decision.tests)) == ((), None, 1)
     words, _, p = decision.reason.removesuffix(" > 0.05").partition("p = ")
     assert words == "the safest variant 'l1-global-0.50' did not pass: n = 10 000, 41 harmed, 22 helped, "
@@ -81,14 +82,14 @@ def test_a_refusal_names_the_safest_variant_and_its_numbers():
 
 
 def test_without_variants_nothing_is_chosen():
-    decision = run_fixed_sequence([], lambda _: GOOD, CLAIM, {})
+    decision = examined([], lambda _: GOOD, CLAIM, {})
     assert (decision.chosen, decision.reason) == (None, "there was no variant to test")
 
 
 @pytest.mark.parametrize(("order", "costs"), [("aa", {"a": 1}), ("ab", {"a": 1}), ("a", {"a": float("nan")})])
 def test_an_order_with_repeated_or_costless_variants_is_refused(order, costs):
     with pytest.raises(ValueError, match="variant"):
-        run_fixed_sequence(order, lambda _: GOOD, CLAIM, costs)
+        examined(order, lambda _: GOOD, CLAIM, costs)
 
 
 @pytest.mark.parametrize("p_value", ["0.01x", 0.01, "", "NaN"])
