@@ -1,5 +1,7 @@
-"""Hands on the smaller network: masked channels and merged layers leave, and the output equals the masked one's.
+"""Hands on the variant: the smaller network, whose outputs equal the masked one's."""
 
-Still an empty room. It will take a network and its masks and hand on a network with fewer channels, merged neurons or
-fewer layers, together with the history that builds it again.
-"""
+from sentei.surgery.cut import cut
+from sentei.surgery.history import History, Step
+from sentei.surgery.zeroing import zero_units
+
+__all__ = ["History", "Step", "cut", "zero_units"]

@@ -1,0 +1,95 @@
+"""What functions that only move entries do to labels: the same movement, carried out on the labels."""
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from sentei.structure.labels import changing, compact, goes_on
+from sentei.structure.tracer import Tracer, keep_whole, rule, tensors_in
+
+_T = torch.Tensor
+_MOVES = [
+    *(torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.swapaxes, torch.swapdims, torch.movedim),
+    *(torch.squeeze, torch.unsqueeze, torch.roll, torch.flip, torch.t, torch.narrow, torch.select, torch.unflatten),
+    *(torch.tile, torch.repeat_interleave, torch.index_select, torch.broadcast_to, torch.moveaxis),
+    *(F.pad, F.pixel_shuffle, F.pixel_unshuffle, F.channel_shuffle, torch._C._nn.pad),
+    *(_T.flatten, _T.reshape, _T.view, _T.permute, _T.transpose, _T.swapaxes, _T.swapdims, _T.movedim, _T.squeeze),
+    *(_T.unsqueeze, _T.roll, _T.flip, _T.t, _T.narrow, _T.select, _T.unflatten, _T.expand, _T.expand_as, _T.repeat),
+    *(_T.repeat_interleave, _T.index_select, _T.__getitem__, _T.reshape_as, _T.view_as, _T.broadcast_to, _T.tile),
+]
+_PARTS = [
+    *(torch.chunk, torch.split, torch.unbind, torch.tensor_split, _T.chunk, _T.split, _T.unbind, _T.tensor_split),
+    torch.split_with_sizes,
+]
+
+
+@rule(*_MOVES)
+def move(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+    """Entries change their places; the labels go with them, if the movement does the same to fewer units."""
+    x = next(tensors_in((args, kwargs)))
+    labels = tracer.labels(x)
+    moved = None if labels is None else _moved(func, args, kwargs, x, labels)
+    if labels is None or moved is None or not _same_way(labels, moved):
+        return keep_whole(tracer, func, args, kwargs, out)
+    tracer.label(out, moved)
+    return None
+
+
+@rule(torch.cat, torch.concat, torch.concatenate)
+def join(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> None:
+    """Units of one tensor after those of another."""
+    tensors = list(args[0] if args else kwargs["tensors"])
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    found = [tracer.labels(tensor) for tensor in tensors]
+    parts = [torch.zeros([1] * out.dim(), dtype=torch.int64, device="cpu") if part is None else part for part in found]
+    shape = [max(part.shape[axis] for part in parts) for axis in range(out.dim())]
+    if not any(part is not None for part in found):
+        return tracer.label(out, None)
+    sized = [part.expand(*shape[:dim], len_, *shape[dim + 1 :]) for part, len_ in _sizes(parts, tensors, dim)]
+    joined = compact(torch.cat(sized, dim))
+    if len(changing(joined)) > 1:
+        return keep_whole(tracer, func, args, kwargs, out)
+    return tracer.label(out, joined)
+
+
+def _sizes(parts: list[torch.Tensor], tensors: list[torch.Tensor], dim: int) -> list[tuple[torch.Tensor, int]]:
+    return [(part, tensor.shape[dim]) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+@rule(*_PARTS)
+def part(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+    """Equal parts: units at equal places of all parts leave together, so that the parts stay equal."""
+    x = next(tensors_in((args, kwargs)))
+    labels = tracer.labels(x)
+    if labels is None:
+        return keep_whole(tracer, func, args, kwargs, out)
+    full = func(labels.expand(x.shape), *args[1:], **kwargs)
+    parts = [compact(one) for one in full]
+    cut = sum(one.shape[changing(labels)[0]] for one in full) if changing(labels) and full[0].dim() == x.dim() else 0
+    whole = all(one.shape == labels.shape and bool((one == labels).all()) for one in parts)
+    equal = cut == x.shape[changing(labels)[0]] and len({one.shape for one in full}) == 1 if cut else False
+    if not whole and not equal:
+        return keep_whole(tracer, func, args, kwargs, out)
+    for one in parts if not whole else ():
+        tracer.tie(parts[0].reshape(-1), one.reshape(-1).numpy())
+    for tensor, one in zip(out, parts, strict=True):
+        tracer.label(tensor, one)
+    return None
+
+
+def _moved(func: Any, args: Any, kwargs: Any, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor | None:
+    """The movement carried out on labels; None where it needs more than the tensor, as indices that are tensors do."""
+    others = [tensor for tensor in tensors_in((args[1:], kwargs)) if tensor is not x]
+    if any(tensor.device != labels.device for tensor in others):
+        return None
+    swapped = (labels.expand(x.shape), *args[1:]) if args else ()
+    full = func(*swapped, **(kwargs if args else {**kwargs, "input": labels.expand(x.shape)}))
+    return compact(full)
+
+
+def _same_way(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """Whether the labels change along one dimension at most, and go on in their order."""
+    if len(changing(before)) > 1 or len(changing(after)) > 1:
+        return False
+    return goes_on(before.reshape(-1), after.reshape(-1))

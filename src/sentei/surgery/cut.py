@@ -1,0 +1,105 @@
+"""network, units -> the smaller network, found to answer as the masked one."""
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from sentei.errors import ModelError
+from sentei.models.inference import in_eval_mode
+from sentei.structure import Keep, Structure
+from sentei.surgery.history import Step
+from sentei.surgery.removal import remove_places
+from sentei.surgery.zeroing import zero_units
+
+AGREEMENT = 1e-4
+"""Largest difference between the smaller and the masked network, as a share of the masked one's largest output."""
+
+
+def cut(model: nn.Module, structure: Structure, keep: Keep, input_shape: Sequence[int]) -> Step:
+    """Takes the units out of a network.
+
+    Args:
+        model: Changed in place.
+        structure: Of this network.
+        keep: By group; True = keep. A group that is not named keeps all of its units.
+        input_shape: Of one row, without the batch.
+
+    Returns:
+        What stayed of each tensor, as JSON can hold it: the same step on the same network gives the same shapes.
+
+    Raises:
+        ValueError: A group is unknown, its mask has another size, or nothing of it would stay.
+        ModelError: The smaller network fails or answers otherwise than the masked one: its forward pass depends on
+            sizes in a way that no label shows. The group is named, and the model is unchanged.
+
+    Guarantee:
+        The smaller network was run on random rows and answered as the masked one.
+    """
+    _require_units(structure, keep)
+    masked, slim = _with_zeros(model, structure, keep), copy.deepcopy(model)
+    places = structure.kept(keep)
+    remove_places(slim, places)
+    rows = _rows(input_shape)
+    with in_eval_mode(masked), torch.no_grad():
+        expected = masked(rows)
+    if fault := _fault(slim, rows, expected):
+        raise ModelError(_named(model, structure, keep, rows) + f": {fault}")
+    remove_places(model, places)
+    return Step.of(places)
+
+
+def _with_zeros(model: nn.Module, structure: Structure, keep: Keep) -> nn.Module:
+    masked = copy.deepcopy(model)
+    zero_units(masked, structure, keep)
+    return masked
+
+
+def _rows(input_shape: Sequence[int]) -> torch.Tensor:
+    return torch.randn(2, *input_shape, generator=torch.Generator().manual_seed(0))
+
+
+def _fault(slim: nn.Module, rows: torch.Tensor, expected: torch.Tensor) -> str:
+    """What is wrong with the smaller network; empty if nothing is."""
+    try:
+        with in_eval_mode(slim), torch.no_grad():
+            received = slim(rows)
+    except Exception as error:  # a forward pass can fail in every way
+        return f"the smaller network fails: {error}"
+    if received.shape != expected.shape:
+        return f"the smaller network gives {tuple(received.shape)}, {tuple(expected.shape)} was expected"
+    distance = float((received - expected).abs().max())
+    limit = AGREEMENT * float(expected.abs().max())
+    return "" if distance <= limit else f"the smaller network differs from the masked one by {distance:.3g}"
+
+
+def _named(model: nn.Module, structure: Structure, keep: Keep, rows: torch.Tensor) -> str:
+    """The group at fault, found by taking units out of one group at a time."""
+    for name in keep:
+        alone = {name: keep[name]}
+        if keep[name].all():
+            continue
+        masked, slim = _with_zeros(model, structure, alone), copy.deepcopy(model)
+        remove_places(slim, structure.kept(alone))
+        with in_eval_mode(masked), torch.no_grad():
+            expected = masked(rows)
+        if _fault(slim, rows, expected):
+            return _advice(name)
+    return _advice(*keep)
+
+
+def _advice(*names: str) -> str:
+    told, how = ", ".join(repr(name) for name in names), "alone" if len(names) == 1 else "together"
+    return f"the units of {told} cannot leave {how}; keep them whole with layers: {{{names[0]}: keep}}"
+
+
+def _require_units(structure: Structure, keep: Keep) -> None:
+    sizes = {group.name: group.n_units for group in structure.groups}
+    for name, mask in keep.items():
+        if name not in sizes or np.shape(mask) != (sizes[name],):
+            known = sizes.get(name, "no such group")
+            raise ValueError(f"the mask of group {name!r} has shape {np.shape(mask)}, the network has {known}")
+        if not np.any(mask):
+            raise ValueError(f"group {name!r} would lose all of its {sizes[name]} units; keep one")
