@@ -45,7 +45,8 @@ def compress(recipe: str, run_key: str = "") -> NamedTuple("Outcome", verdict=ds
     examples, attacks, parent = (frozen.outputs[name] for name in ("examples", "attacks", "parent"))
 
     dense = train(examples=examples, dense=frozen.outputs["dense"]).outputs["model"]
-    scores = score_importance(importance=frozen.outputs["importance"], dense=dense).outputs["scores"]
+    scored = score_importance(examples=examples, importance=frozen.outputs["importance"], dense=dense)
+    scores = scored.outputs["scores"]
     reference = evaluate(examples=examples, attacks=attacks, split="selection", parent=parent, variant=dense)
 
     variants = frozen.outputs["variants"]

@@ -28,18 +28,25 @@ def show(result: dict[str, Any]) -> None:
     if not console.is_terminal:
         console = Console(width=132)
     verdict, bundle = (layout.read_manifest(result[name]["path"]) for name in ("verdict", "bundle"))
-    rows = json.loads(verdict.file("table.json").read_bytes())
-    console.print(_table(rows))
+    rows = json.loads(verdict.file(layout.TABLE).read_bytes())
+    console.print(_table(rows, _latencies(verdict)))
     for line in (*verdict.facts["lines"], *bundle.facts.get("lines", [])):
         console.print(escape(line), highlight=False, soft_wrap=True)
     console.print("\n".join(["", *_next(result["bundle"]["facts"])]), highlight=False, soft_wrap=True)
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _latencies(verdict: layout.Artifact) -> dict[str, str]:
+    if layout.LATENCY not in verdict.files:
+        return {}
+    found: dict[str, str] = json.loads(verdict.file(layout.LATENCY).read_bytes())
+    return found
+
+
+def _table(rows: list[dict[str, Any]], latencies: dict[str, str]) -> Table:
     table = Table(title="every variant", title_justify="left")
     table.add_column("variant")
     measure = column(rows)
-    for name in ("sparsity asked", "achieved", f"selection {measure}", "bytes", "MACs", "non-zero MACs"):
+    for name in ("sparsity asked", "achieved", f"selection {measure}", "bytes", "MACs", "non-zero MACs", "ms"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for row in rows:
@@ -50,6 +57,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             _percent(row["achieved_sparsity"]),
             _percent(row[measure], 2),
             *(grouped(int(row[name])) if row[name] else "-" for name in ("bytes", "macs", "nonzero_macs")),
+            f"{float(latencies[row['name']]):.3f}" if row["name"] in latencies else "-",
             f"[{colour}]{row['verdict']}[/]" + (f": {escape(row['reason'])}" if row["reason"] else ""),
         )
     return table

@@ -1,14 +1,16 @@
 """What one answer costs in multiplications, and what a network weighs in parameters."""
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from sentei.models.doubles import without_numbers
 from sentei.models.inference import in_eval_mode
+from sentei.models.multiplications import Multiplication, Multiplications, storage_of
+
+KNOWN = ("torch", "torchvision", "sentei")
+"""Packages whose modules answer without numbers as they do with them, and keep nothing of what they were asked."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,9 @@ class Macs:
     """Multiply-accumulate operations for one row.
 
     Attributes:
-        total: Of all linear and convolution layers.
-        nonzero: Those whose weight is not zero: what a runtime that skips zeros could save at best.
+        total: Of all products with weights, and of two activations.
+        nonzero: Those whose weight is not zero: what a runtime that skips zeros could save at best. Products of two
+            activations count whole.
     """
 
     total: int
@@ -25,10 +28,11 @@ class Macs:
 
 
 def count_macs(model: nn.Module, input_shape: tuple[int, ...]) -> Macs:
-    """The multiplications in the linear and convolution layers for one row.
+    """The multiplications for one row: linear and convolution layers, recurrent ones, attention, matrix products.
 
     A weight of a linear layer is used once for every position it is applied at, one of a convolution once for every
-    output pixel (borders included, as they are computed).
+    output pixel (borders included, as they are computed). Products of one number with one number (normalisation,
+    activations, scales) are not counted.
 
     Args:
         model: Only asked.
@@ -41,29 +45,60 @@ def count_macs(model: nn.Module, input_shape: tuple[int, ...]) -> Macs:
         >>> count_macs(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 5)), (1, 4, 4))
         Macs(total=448, nonzero=448)
     """
-    uses: list[tuple[torch.Tensor, int]] = []
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear | _ConvNd)]
-    handles = [layer.register_forward_hook(lambda *call: uses.append(_use(*call))) for layer in layers]
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    try:
-        with in_eval_mode(model), torch.no_grad():
-            model(torch.zeros(1, *input_shape, device=device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    found = _without_numbers(model, input_shape)
+    if found is None:
+        found = _with_numbers(model, input_shape)
     return Macs(
-        total=sum(weight.numel() * n_positions for weight, n_positions in uses),
-        nonzero=sum(int(weight.count_nonzero()) * n_positions for weight, n_positions in uses),
+        total=sum(product.macs for product in found),
+        nonzero=sum(_nonzero(product) for product in found),
     )
 
 
-def _use(layer: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """The layer's weight and how many times each of its entries is multiplied for one row."""
-    if isinstance(layer, nn.Linear):
-        return layer.weight, output.numel() // layer.out_features
-    spread = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
-    n_spatial = len(layer.kernel_size)
-    return layer.weight, math.prod(spread.shape[-n_spatial:])
+def _nonzero(product: Multiplication) -> int:
+    if product.weight is None or not product.macs:
+        return product.macs
+    return int(product.weight.count_nonzero()) * (product.macs // product.weight.numel())
+
+
+def _with_numbers(model: nn.Module, input_shape: tuple[int, ...]) -> list[Multiplication]:
+    """The products of a row of zeros."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    products = Multiplications(_learned(model))
+    with in_eval_mode(model), torch.no_grad(), products:
+        model(torch.zeros(1, *input_shape, device=device))
+    return products.found
+
+
+def _without_numbers(model: nn.Module, input_shape: tuple[int, ...]) -> list[Multiplication] | None:
+    """The products of a row that has a shape only, with the weights that the model has; ``None`` if that cannot be."""
+    if any(type(module).__module__.partition(".")[0] not in KNOWN for module in model.modules()):
+        return None
+    try:
+        double = without_numbers(model)
+        products = Multiplications(_learned(double))
+        with torch.no_grad(), products:
+            double(torch.empty(1, *input_shape, device="meta"))
+    except Exception:  # of any type: then the row of zeros is asked, and its error is told
+        return None
+    names = {storage_of(tensor): name for name, tensor in _learned(double).items()}
+    if any(product.weight is not None and storage_of(product.weight) not in names for product in products.found):
+        return None  # a weight that is computed in the pass has numbers only there
+    own = _learned(model)
+    return [
+        product
+        if product.weight is None
+        else Multiplication(product.macs, _same_part(product.weight, own[names[storage_of(product.weight)]]))
+        for product in products.found
+    ]
+
+
+def _learned(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _same_part(part: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    """The entries of a tensor that a part of its double without numbers stands for."""
+    return whole.detach().as_strided(part.shape, part.stride(), whole.storage_offset() + part.storage_offset())
 
 
 def n_parameters(model: nn.Module) -> int:

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Literal, Self, get_args
 
 from sentei.errors import ModelError
-from sentei.recipe.architectures import SEGMENTERS, ArchitectureName
+from sentei.recipe.architectures import NAMES, SEGMENTERS, known_architectures, nearest_architecture
 
-NAMES: tuple[str, ...] = get_args(ArchitectureName)
 _FIELDS = ("name", "factory", "kwargs", "input_shape", "n_classes")
 Task = Literal["classification", "segmentation"]
 CLASSIFICATION: Task = "classification"
@@ -22,7 +20,7 @@ class Architecture:
     Attributes:
         input_shape: One row without the batch: ``(channels, height, width)`` or ``(n_features,)``.
         n_classes: Logits of a row, or of each of its pixels; at least 2.
-        name: One of ``NAMES``; empty when a factory builds the network.
+        name: One of ``sentei.recipe.architectures.NAMES``; empty when a factory builds the network.
         factory: ``package.module:function`` of the user's own network; empty when a name is given.
         kwargs: JSON values handed to the builder.
         task: ``classification``, or ``segmentation`` if the network says the class of each pixel.
@@ -53,17 +51,21 @@ class Architecture:
                 "give exactly one of them"
             )
         if self.name and self.name not in NAMES:
-            raise ModelError(f"no architecture is called {self.name!r}; {nearest(self.name, NAMES)}")
+            close = nearest_architecture(self.name)
+            hint = f"did you mean {close!r}? " if close else ""
+            raise ModelError(f"no architecture is called {self.name!r}; {hint}Known: {known_architectures()}")
         self._check_task()
         self._check_sizes()
 
     def _check_task(self) -> None:
         if self.task not in get_args(Task):
             raise ModelError(f"the task of a network is one of {get_args(Task)}, received {self.task!r}")
-        suited = [name for name in NAMES if (name in SEGMENTERS) == (self.task == "segmentation")]
+        suited = tuple(name for name in NAMES if (name in SEGMENTERS) == (self.task == "segmentation"))
         if self.name and self.name not in suited:
             data = "one label for each row" if self.task == CLASSIFICATION else "a mask for each row"
-            raise ModelError(f"{self.name} does not fit data that have {data}; those that do: {', '.join(suited)}")
+            raise ModelError(
+                f"{self.name} does not fit data that have {data}; those that do: {known_architectures(suited)}"
+            )
 
     def _check_sizes(self) -> None:
         if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
@@ -111,22 +113,3 @@ class Architecture:
         if set(record) - {"task"} != set(_FIELDS):
             raise ModelError(f"an architecture has the fields {sorted(_FIELDS)}, received {sorted(record)}")
         return cls(**{**record, "input_shape": tuple(record["input_shape"])})
-
-
-def nearest(name: str, known: tuple[str, ...]) -> str:
-    """Advice for a mistyped name: the closest known one, and all of them.
-
-    Args:
-        name: What was asked for.
-        known: What there is.
-
-    Returns:
-        The second half of an error message.
-
-    Example:
-        >>> nearest("lenet5", ("mlp", "lenet-5"))
-        "did you mean 'lenet-5'? Known: lenet-5, mlp"
-    """
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(sorted(known))}"

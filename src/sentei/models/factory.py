@@ -1,6 +1,7 @@
 """From an architecture to a network with its first weights."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import nn
@@ -8,24 +9,24 @@ from torch import nn
 from sentei.errors import ModelError
 from sentei.factories import find_factory, told_as
 from sentei.models.architecture import Architecture
+from sentei.models.fitting_size import require_fitting
 from sentei.models.lenet import build_lenet_5, build_lenet_300_100
 from sentei.models.mlp import build_mlp
 from sentei.models.resnet_cifar import build_resnet_20
 from sentei.models.torchvision_nets import build_torchvision
 from sentei.models.torchvision_segmenters import build_segmenter
 from sentei.models.unet import build_unet
+from sentei.recipe.architectures import TORCHVISION
+from sentei.recipe.torchvision_names import TorchvisionClassifier, TorchvisionSegmenter
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": build_mlp,
     "lenet-300-100": build_lenet_300_100,
     "lenet-5": build_lenet_5,
     "resnet-20": build_resnet_20,
-    "torchvision/resnet18": build_torchvision,
-    "torchvision/mobilenet_v2": build_torchvision,
-    "torchvision/vgg16_bn": build_torchvision,
     "unet": build_unet,
-    "torchvision/lraspp_mobilenet_v3_large": build_segmenter,
-    "torchvision/deeplabv3_mobilenet_v3_large": build_segmenter,
+    **dict.fromkeys(get_args(TorchvisionClassifier), build_torchvision),
+    **dict.fromkeys(get_args(TorchvisionSegmenter), build_segmenter),
 }
 """What builds each known architecture; called with the architecture and the kwargs."""
 
@@ -59,7 +60,7 @@ def build(architecture: Architecture, seed: int) -> nn.Module:
 
 def _from_name(architecture: Architecture) -> nn.Module:
     try:
-        return BUILDERS[architecture.name](architecture, **architecture.kwargs)
+        net = BUILDERS[architecture.name](architecture, **architecture.kwargs)
     except ModelError:
         raise
     except Exception as error:  # torch answers sizes that no layer can have with errors of many types
@@ -67,6 +68,9 @@ def _from_name(architecture: Architecture) -> nn.Module:
             f"{architecture.name} cannot be built with {dict(architecture.kwargs)} for rows of shape "
             f"{architecture.input_shape}: {error}; correct model.kwargs"
         ) from error
+    if architecture.name.startswith(TORCHVISION):
+        require_fitting(net, architecture)
+    return net
 
 
 def _from_factory(architecture: Architecture) -> nn.Module:

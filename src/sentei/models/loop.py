@@ -14,6 +14,7 @@ from sentei.models.device import computes_bfloat16, mixed_seed
 from sentei.models.distillation import distillation_loss
 from sentei.models.holdout import BestEpoch, carve, judge
 from sentei.models.optimizers import make_optimizer, set_rate
+from sentei.models.penalties import Penalty
 from sentei.models.pruned import KeptZero
 from sentei.models.ranks import Ranks
 from sentei.models.rows import Rows, layout_of, near_equal_batches
@@ -52,6 +53,7 @@ class Loop:
         self.train_rows, self.held_out = carve(len(examples), settings.holdout, mixed_seed(seed, "holdout"))
         self.zero = KeptZero(self.model, masks)
         self.optimizer = make_optimizer(self.model, settings)
+        self.penalty = Penalty(self.model, settings)
         self.teaching = Teaching(teacher, settings, self.rows, self.labels, ranks.device)
         self.bfloat16 = computes_bfloat16(settings.precision, model, ranks.device)
         self.records: list[EpochRecord] = []
@@ -111,7 +113,7 @@ class Loop:
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.bfloat16):
             student = self.wrapped(inputs)
             teacher = self.teaching.opinion(batch, inputs)
-        return distillation_loss(
+        learned = distillation_loss(
             student,
             labels,
             teacher,
@@ -119,6 +121,7 @@ class Loop:
             temperature=self.settings.temperature,
             label_smoothing=self.settings.label_smoothing,
         )
+        return learned + self.penalty()
 
     def _batch(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows and labels as this epoch sees them."""

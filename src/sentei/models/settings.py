@@ -7,6 +7,7 @@ from typing import Any, Self
 OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("auto", "float32", "bfloat16")
 AUGMENTATIONS = ("none", "flip", "crop-flip")
+PENALTIES = ("none", "group-lasso", "bn-l1", "biased-decay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class TrainSettings:
         temperature: Of distillation; more than 0.
         precision: ``auto`` takes bfloat16 for wide convolutions where the processor computes it, else float32.
         augment: ``none``, ``flip`` (left-right), or ``crop-flip`` (shift by an eighth, then flip). Images only.
+        penalty: What joins the loss to prepare for pruning: ``none``, ``group-lasso`` (on filters), ``bn-l1`` (on the
+            scales of BatchNorm) or ``biased-decay`` (on weights), as `sentei.models.penalties.Penalty` writes them.
+        penalty_strength: Its factor; 0 or more, and 0 without a penalty.
 
     Raises:
         ValueError: A value lies outside its range.
@@ -53,15 +57,18 @@ class TrainSettings:
     temperature: float = 4.0
     precision: str = "auto"
     augment: str = "none"
+    penalty: str = "none"
+    penalty_strength: float = 0.0
 
     def __post_init__(self) -> None:
         self._check("optimizer", self.optimizer in OPTIMIZERS, f"one of {OPTIMIZERS}")
         self._check("precision", self.precision in PRECISIONS, f"one of {PRECISIONS}")
         self._check("augment", self.augment in AUGMENTATIONS, f"one of {AUGMENTATIONS}")
+        self._check("penalty", self.penalty in PENALTIES, f"one of {PENALTIES}")
         self._check("batch_size", self.batch_size >= 1, "at least 1")
         for name in ("learning_rate", "temperature"):
             self._check(name, 0 < getattr(self, name) < float("inf"), "more than 0")
-        for name in ("epochs", "weight_decay", "warmup_epochs", "patience", "holdout"):
+        for name in ("epochs", "weight_decay", "warmup_epochs", "patience", "holdout", "penalty_strength"):
             self._check(name, 0 <= getattr(self, name) < float("inf"), "0 or more")
         for name in ("momentum", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
@@ -71,14 +78,19 @@ class TrainSettings:
                 f"patience {self.patience} needs held-out rows to judge by, holdout is 0; "
                 "set holdout to some hundred rows"
             )
+        if self.penalty_strength and self.penalty == "none":
+            raise ValueError(f"penalty_strength {self.penalty_strength} needs a penalty: one of {PENALTIES[1:]}")
 
     def _check(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:
             raise ValueError(f"{name} is {wanted}, received {getattr(self, name)!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return asdict(self)
+        """The settings as JSON values; those of the penalty are present where there is one, all others always."""
+        settings = asdict(self)
+        if self.penalty == "none":
+            del settings["penalty"], settings["penalty_strength"]
+        return settings
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

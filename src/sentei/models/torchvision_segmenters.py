@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from sentei.errors import ModelError
 from sentei.models.architecture import Architecture
+from sentei.models.torchvision_nets import fit_resnet
 
 SMALL = 64
 """Images with a side below this keep their resolution in the first layer; larger ones are halved there."""
@@ -34,11 +35,11 @@ class PixelLogits(nn.Module):
 
 
 def build_segmenter(architecture: Architecture) -> nn.Module:
-    """A segmentation network of torchvision on a dilated MobileNetV3-Large, without auxiliary loss.
+    """A segmentation network of torchvision on a dilated MobileNetV3-Large or ResNet, without auxiliary loss.
 
     Args:
-        architecture: Named ``torchvision/lraspp_...`` or ``torchvision/deeplabv3_...``; any number of channels, sides
-            of 16 or more.
+        architecture: Named ``torchvision/lraspp_...``, ``torchvision/deeplabv3_...`` or ``torchvision/fcn_...``; any
+            number of channels, sides of 16 or more.
 
     Returns:
         The network with random weights.
@@ -48,7 +49,8 @@ def build_segmenter(architecture: Architecture) -> nn.Module:
 
     Source:
         Howard et al., Searching for MobileNetV3, arXiv:1905.02244 (LR-ASPP); Chen et al., Rethinking atrous
-        convolution, arXiv:1706.05587 (DeepLabV3).
+        convolution, arXiv:1706.05587 (DeepLabV3); Long et al., Fully convolutional networks for semantic segmentation,
+        arXiv:1411.4038 (FCN).
     """
     if len(architecture.input_shape) != 3 or min(architecture.input_shape[1:]) < 16:
         raise ModelError(
@@ -60,7 +62,10 @@ def build_segmenter(architecture: Architecture) -> nn.Module:
     name = architecture.name.removeprefix("torchvision/")
     weights = {"weights": None, "weights_backbone": None}
     net = getattr(segmentation, name)(num_classes=architecture.n_classes, **weights)
-    _fit_stem(net.backbone["0"][0], net.backbone["0"], architecture)
+    if "mobilenet" in name:
+        _fit_stem(net.backbone["0"][0], net.backbone["0"], architecture)
+    else:
+        fit_resnet(net.backbone, architecture)
     return PixelLogits(net, reads_all=name.startswith("lraspp"))
 
 

@@ -44,8 +44,8 @@ def train(
         One record for each epoch, those before the resumption included.
 
     Raises:
-        ModelError: The loss is no longer a number, the inputs do not suit the settings, or ``resume`` belongs to
-            another training.
+        ModelError: The loss is no longer a number, the inputs or the network do not suit the settings, or ``resume``
+            belongs to another training.
 
     Guarantee:
         On one machine with one number of threads, equal arguments give equal weights bit for bit, and a resumed

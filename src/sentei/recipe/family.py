@@ -3,36 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from sentei.recipe.numbers import Share
+from sentei.recipe.budget import Budget
+from sentei.recipe.numbers import Count, Share
 from sentei.recipe.section import Section
+from sentei.recipe.variant import Allocation, Criterion, Epochs, Granularity, Layers, Schedule, Variant
 
-Criterion = Literal["magnitude-l1", "magnitude-l2", "random"]
-Granularity = Literal["weight"]
-Allocation = Literal["global", "uniform"]
-Epochs = Annotated[int, Field(ge=0)]
-
-
-class Variant(Section):
-    """One smaller network to be made."""
-
-    criterion: Criterion = "magnitude-l1"
-    granularity: Granularity = "weight"
-    allocation: Allocation = "global"
-    sparsity: Share = Field(description="share of the prunable weights that leave, in [0, 1)")
-    finetune: Epochs = Field(0, description="epochs of recovery after pruning")
-
-    @property
-    def name(self) -> str:
-        """Says how the variant is made, such as ``magnitude-l1-global-0.90-ft2``."""
-        digits = max(2, len(self.sparsity.partition(".")[2]))
-        tail = f"-ft{self.finetune}" if self.finetune else ""
-        return f"{self.criterion}-{self.allocation}-{float(self.sparsity):.{digits}f}{tail}"
+_CHOSEN = ("criterion", "granularity", "allocation", "reconstruct", "finetune")
 
 
 class Grid(Section):
@@ -41,14 +23,35 @@ class Grid(Section):
     criterion: Annotated[list[Criterion], Field(min_length=1)] = Field(["magnitude-l1"])
     granularity: Annotated[list[Granularity], Field(min_length=1)] = Field(["weight"])
     allocation: Annotated[list[Allocation], Field(min_length=1)] = Field(["global"])
-    sparsity: Annotated[list[Share], Field(min_length=1)] = Field(
-        description="shares of the prunable weights that leave"
+    sparsity: Annotated[list[Share], Field(min_length=1)] | None = Field(
+        None, description="shares of the prunable weights or units that leave"
     )
+    budget: Annotated[list[Budget], Field(min_length=1)] | None = Field(
+        None, description="what variants may cost; instead of sparsities"
+    )
+    reconstruct: Annotated[list[bool], Field(min_length=1)] = Field([False])
     finetune: Annotated[list[Epochs], Field(min_length=1)] = Field([0], description="epochs of recovery")
+    layers: Layers = Field(default_factory=dict, description="of all: layer name pattern -> keep, or a sparsity")
+    round_to: Count = Field(1, description="of all: channels that stay in a layer are a multiple of this")
+    schedule: Schedule = "one-shot"
+    rounds: Count = 1
+    round_epochs: Count = 1
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Grid":
+        try:
+            list(self)
+        except ValidationError as error:
+            made = error.errors()[0]
+            raise PydanticCustomError(made["type"], made["msg"] + " in a combination") from None
+        return self
 
     def __iter__(self) -> Iterator[Variant]:  # type: ignore[override]  # iterating over variants, not over fields
-        for c, g, a, f, s in product(self.criterion, self.granularity, self.allocation, self.finetune, self.sparsity):
-            yield Variant(criterion=c, granularity=g, allocation=a, sparsity=s, finetune=f)
+        sizes: list[dict[str, Any]] = [{"sparsity": one} for one in self.sparsity or ()]
+        sizes += [{"budget": one} for one in self.budget or ()]
+        common = {name: getattr(self, name) for name in ("layers", "round_to", "schedule", "rounds", "round_epochs")}
+        for *choice, size in product(*(getattr(self, name) for name in _CHOSEN), sizes or [{}]):
+            yield Variant(**dict(zip(_CHOSEN, choice, strict=True)), **size, **common)
 
 
 class Family(Section):

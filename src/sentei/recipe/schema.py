@@ -3,7 +3,14 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -87,6 +94,24 @@ class Training(Section):
     patience: Annotated[int, Field(ge=0)] = Field(0, description="epochs without progress before stopping; 0 = never")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     augment: Literal["none", "flip", "crop-flip"] = "none"
+    penalty: Literal["none", "group-lasso", "bn-l1", "biased-decay"] = Field(
+        "none", description="joins the loss to prepare for pruning: of filters, of scales of BatchNorm, of weights"
+    )
+    penalty_strength: Weight = Field("0", description="factor of the penalty", validate_default=True)
+
+    @field_validator("penalty_strength")
+    @classmethod
+    def _beside_a_penalty(cls, strength: str, info: ValidationInfo) -> str:
+        if "penalty" in info.data and (info.data["penalty"] == "none") != (strength == "0"):
+            raise PydanticCustomError("penalty", "expected more than 0 beside a penalty, and 0 without one")
+        return strength
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What a recipe does not use stands in no plan, so that older plans keep their digests."""
+        written: dict[str, Any] = write(self)
+        unused = ("penalty", "penalty_strength") if self.penalty == "none" else ()
+        return {name: value for name, value in written.items() if name not in unused}
 
     @field_validator("patience")
     @classmethod

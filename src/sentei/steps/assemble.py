@@ -85,7 +85,7 @@ def _fill(
     report: dict[str, Any],
 ) -> None:
     shutil.copytree(model.path, draft.path / MODEL)
-    for name in sorted(ruled.files):
+    for name in sorted(set(ruled.files) - {layout.LATENCY}):
         shutil.copyfile(ruled.path / name, draft.file(name))
     draft.write("recipe.yaml", recipe.encode())
     draft.write_json(layout.REPORT, report)

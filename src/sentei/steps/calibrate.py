@@ -105,6 +105,7 @@ def calibrate(
                 write_evidence(draft, f"comparison-{index}/evidence", other_evidence)
             verdicts = candidates.verdicts(record)
             draft.write_json(layout.TABLE, candidates.table(verdicts))
+            draft.write_json(layout.LATENCY, candidates.latencies())
             outcome = _outcome(record)
             lines = [
                 outcome,

@@ -107,6 +107,11 @@ class Candidates:
         costs = {name: read_cost(self.evaluations[name]) for name in self.sound()}
         return {name: {key: cost[key] for key in DECIDING} for name, cost in costs.items()}
 
+    def latencies(self) -> dict[str, str]:
+        """Measured milliseconds of one answer, by name, for people to read; nothing is decided by them."""
+        made = {"dense": self.reference, **{name: self.evaluations[name] for name in self.sound()}}
+        return {name: read_cost(evaluation)["latency_ms"] for name, evaluation in made.items()}
+
     def family(self) -> list[dict[str, Any]]:
         """Specifications of all variants, as the plan froze them."""
         return [dict(artifact.facts["spec"]) for artifact in self.variants.values()]

@@ -151,8 +151,12 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
 
 def _params(spec: Mapping[str, Any]) -> dict[str, str]:
     recovery = spec["recovery"] or {"epochs": 0}
-    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "name", "sparsity")}
-    return plain | {"asked_sparsity": spec["sparsity"]} | {f"finetune.{key}": str(v) for key, v in recovery.items()}
+    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "between", "name", "sparsity")}
+    return (
+        plain
+        | {"asked_sparsity": spec.get("sparsity", "")}
+        | {f"finetune.{key}": str(v) for key, v in recovery.items()}
+    )
 
 
 def _curves(history: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ def require_feasible(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping
     for section, training in _trainings(recipe):
         _require_labels(section, training, examples)
         _require_rows(section, training, examples)
-    _require_network(examples, dense)
+    _require_network(recipe, examples, dense)
 
 
 def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
@@ -66,7 +66,7 @@ def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
     if not recipe.model.pretrained:
         yield "train", recipe.train
-    if any(variant.finetune for variant in recipe.family.members()):
+    if any(variant.finetune or variant.rounds > 1 for variant in recipe.family.members()):
         yield "finetune", recipe.finetune
 
 
@@ -100,11 +100,12 @@ def _require_rows(section: str, training: Training, examples: Mapping[str, Any])
         )
 
 
-def _require_network(examples: Mapping[str, Any], dense: Mapping[str, Any]) -> None:
+def _require_network(recipe: Recipe, examples: Mapping[str, Any], dense: Mapping[str, Any]) -> None:
     # Imported here, so that whoever only asks for a plan's type does not wait for torch.
     from torch.nn.modules.batchnorm import _BatchNorm
 
     from sentei.models import Architecture, build
+    from sentei.steps.prunability import require_layers
 
     net = build(Architecture.from_dict(dense["architecture"]), seed=dense["seed"])
     n_scoring = examples["splits"]["scoring"]["n_examples"]
@@ -113,3 +114,4 @@ def _require_network(examples: Mapping[str, Any], dense: Mapping[str, Any]) -> N
             f"data.splits.scoring: expected 2 rows or more, because this network has BatchNorm, whose statistics are "
             f"measured on them; received {n_scoring}"
         )
+    require_layers(recipe, net, tuple(examples["input"]["shape"]))

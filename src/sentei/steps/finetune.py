@@ -11,7 +11,15 @@ from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
-from sentei.steps.networks import read_architecture, read_masks, read_network, write_cost, write_network, write_served
+from sentei.steps.networks import (
+    read_architecture,
+    read_masks,
+    read_network,
+    read_surgery,
+    write_cost,
+    write_network,
+    write_served,
+)
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
 
@@ -41,7 +49,7 @@ def finetune(
         data, spec = from_text(examples), source.facts["spec"]
         model, masks = read_network(source), read_masks(source)
         history = _recover(model, masks, read_network(teacher), data, spec, source.digest, open_uri)
-        write_network(draft, model.eval(), read_architecture(source), masks)
+        write_network(draft, model.eval(), read_architecture(source), masks, read_surgery(source))
         with work("export"):
             write_served(draft, model, data)
         write_cost(draft, model, data)

@@ -66,6 +66,9 @@ def _rows_seen(plan: Plan) -> int:
     n_train = int(plan.examples["splits"]["train"]["n_examples"])
     dense = 0 if plan.dense["pretrained"] else int(plan.dense["training"]["epochs"])
     recovery = sum(variant["recovery"]["epochs"] if variant["recovery"] else 0 for variant in plan.variants)
+    recovery += sum(
+        (variant["rounds"] - 1) * variant["between"]["epochs"] for variant in plan.variants if "between" in variant
+    )
     return n_train * (dense + int(recovery))
 
 

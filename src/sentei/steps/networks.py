@@ -18,13 +18,22 @@ from sentei.models import Architecture, build
 from sentei.sparsity import pack, packed_masks, unpack
 from sentei.steps import layout
 from sentei.steps.frozen import to_text
+from sentei.surgery import History
+
+WHOLE = History()
 
 
 def write_network(
-    draft: layout.Draft, model: nn.Module, architecture: Mapping[str, Any], masks: Mapping[str, torch.Tensor]
+    draft: layout.Draft,
+    model: nn.Module,
+    architecture: Mapping[str, Any],
+    masks: Mapping[str, torch.Tensor],
+    surgery: History = WHOLE,
 ) -> None:
-    """Write architecture and weights; masked weights are stored as values and a bit mask, so that bytes are real."""
+    """Write architecture, surgery and weights; masked weights as values and a bit mask, so that bytes are real."""
     draft.write(layout.ARCHITECTURE, to_text(architecture).encode())
+    if surgery.steps:
+        draft.write_json(layout.SURGERY, surgery.to_json())
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     draft.write(layout.WEIGHTS, save(pack(state, dict(masks))))
 
@@ -48,6 +57,8 @@ def read_network(artifact: layout.Artifact) -> nn.Module:
     """The network of an artifact, in eval mode, bit for bit as it was written."""
     architecture = read_architecture(artifact)
     model = build(Architecture.from_dict(architecture), seed=0)
+    if (surgery := read_surgery(artifact)).steps:
+        surgery.apply(model)
     model.load_state_dict(unpack(read_tensors(artifact.file(layout.WEIGHTS))))
     return model.eval()
 
@@ -56,6 +67,13 @@ def read_architecture(artifact: layout.Artifact) -> dict[str, Any]:
     """The architecture of an artifact, as JSON."""
     value: dict[str, Any] = json.loads(artifact.file(layout.ARCHITECTURE).read_bytes())
     return value
+
+
+def read_surgery(artifact: layout.Artifact) -> History:
+    """What surgery made of the architecture of an artifact; empty for a network that is whole."""
+    if layout.SURGERY not in artifact.files:
+        return WHOLE
+    return History.from_json(json.loads(artifact.file(layout.SURGERY).read_bytes()))
 
 
 def read_masks(artifact: layout.Artifact) -> dict[str, torch.Tensor]:

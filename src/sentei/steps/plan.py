@@ -6,6 +6,7 @@ from typing import Any
 from sentei.data import SPLITS, Examples, Preprocessing, split_digest
 from sentei.errors import RecipeError
 from sentei.recipe import Recipe, parse_recipe
+from sentei.recipe.variant import Variant
 from sentei.risk import Claim
 from sentei.steps.examples import OpenUri, keep, split_table
 from sentei.steps.feasible import require_claims, require_feasible
@@ -90,11 +91,21 @@ def _dense(recipe: Recipe, examples: Mapping[str, Any], open_uri: OpenUri | None
 
 
 def _importance(recipe: Recipe) -> dict[str, Any]:
+    members = recipe.family.members()
+    units = [variant for variant in members if variant.granularity == "channel"]
+    searches = [variant for variant in units if variant.allocation == "search"]
     return {
-        "criteria": sorted({variant.criterion for variant in recipe.family.members()}),
+        "criteria": sorted({variant.criterion for variant in members if variant not in units}),
         "scope": recipe.importance,
         "seed": seed_for(recipe.seed, "importance"),
+        **({"unit_criteria": sorted({variant.criterion for variant in units})} if units else {}),
+        **({"searches": sorted({_search(variant) for variant in searches})} if searches else {}),
     }
+
+
+def _search(variant: Variant) -> tuple[str, int, bool]:
+    """What sensitivity curves depend on."""
+    return variant.criterion, variant.round_to, variant.reconstruct
 
 
 def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
@@ -102,8 +113,9 @@ def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
     recovery = {**recipe.finetune.model_dump(), "epochs": member.finetune}
     return {
         "name": member.name,
-        **member.model_dump(exclude={"finetune"}),
+        **member.specification(),
         "recovery": recovery if member.finetune else None,
+        **({"between": {**recovery, "epochs": member.round_epochs}} if member.rounds > 1 else {}),
         "seed": seed_for(recipe.seed, f"finetune/{member.name}"),
     }
 

@@ -1,20 +1,27 @@
 """dense model, scores -> pruned variant."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
 
 from sentei.errors import ArtifactError
-from sentei.models import reestimate_batchnorm
-from sentei.models.rows import rows_at_once
-from sentei.sparsity import achieved_sparsity, allocate, apply_masks
+from sentei.importance import prunable_weights
+from sentei.sparsity import achieved_sparsity
 from sentei.steps import layout
-from sentei.steps.examples import OpenUri, open_split, preprocessing_of, rows_of
+from sentei.steps.damage import scoring_rows
+from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.failure import recording, require_made
-from sentei.steps.frozen import from_text
+from sentei.steps.fitting import fit
+from sentei.steps.frozen import from_text, key_of, seed_for
 from sentei.steps.networks import read_architecture, read_network, read_tensors, write_network
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
-
-BATCH = 256
+from sentei.steps.score import read_scores
+from sentei.steps.unit_pruning import UnitPruning
+from sentei.steps.weight_pruning import prune_weights
 
 
 def prune(
@@ -25,7 +32,7 @@ def prune(
     path: str | Path,
     open_uri: OpenUri | None = None,
 ) -> dict[str, str]:
-    """Write the pruned variant to ``path``: masked weights, with BatchNorm re-estimated on the scoring split.
+    """Write the pruned variant to ``path``: masked or smaller, with BatchNorm re-estimated on the scoring split.
 
     Args:
         examples: The plan's ``examples`` part.
@@ -59,20 +66,53 @@ def prune(
 
 def _prune(
     draft: layout.Draft,
-    spec: dict[str, str],
-    data: dict[str, object],
+    spec: Mapping[str, Any],
+    data: Mapping[str, Any],
     source: layout.Artifact,
     scored: layout.Artifact,
     open_uri: OpenUri | None,
 ) -> None:
-    model = read_network(source)
-    mine = f"{spec['criterion']}/"
-    tensors = read_tensors(scored.file(layout.SCORES))
+    model, rows = read_network(source), scoring_rows(data, open_uri)
+    names, dense = prunable_weights(model), dict(model.named_parameters())
+    between = _Recovery(spec, data, source, open_uri)
+    units = spec["granularity"] == "channel"
+    scores = read_scores(scored, read_tensors(scored.file(layout.SCORES)), spec["criterion"], units=units)
     with work("prune"):
-        chosen = {name.removeprefix(mine): tensor for name, tensor in tensors.items() if name.startswith(mine)}
-        masks = allocate(chosen, float(spec["sparsity"]), spec["allocation"])
-        apply_masks(model, masks)
-        rows = open_split(data, "scoring", open_uri)
-        reestimate_batchnorm(model, rows.inputs, preprocessing_of(data), rows_at_once(rows.labels, BATCH))
-    write_network(draft, model, read_architecture(source), masks)
-    draft.facts.update(sparsity=spec["sparsity"], achieved_sparsity=f"{achieved_sparsity(masks):.6f}")
+        if units:
+            pruning = UnitPruning(spec, data, rows, scored, spec["seed"])
+            pruning.prune(model, scores, between)
+            write_network(draft, model, read_architecture(source), {}, pruning.surgery)
+            gone = 1 - _n_places(dict(model.named_parameters()), names) / _n_places(dense, names)
+        else:
+            masks = prune_weights(model, spec, scores, rows, spec["seed"], between)
+            write_network(draft, model, read_architecture(source), masks)
+            gone = achieved_sparsity(masks)
+    draft.facts.update(sparsity=spec.get("sparsity", ""), achieved_sparsity=f"{gone:.6f}")
+
+
+def _n_places(parameters: Mapping[str, Tensor], names: Sequence[str]) -> int:
+    return sum(parameters[name].numel() for name in names)
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    """Training between two rounds, distilled from the dense model."""
+
+    spec: Mapping[str, Any]
+    data: Mapping[str, Any]
+    dense: layout.Artifact
+    open_uri: OpenUri | None
+
+    def __call__(self, model: nn.Module, number: int, masks: Mapping[str, Tensor] | None = None) -> None:
+        fit(
+            model,
+            self.data,
+            self.spec["between"],
+            seed_for(self.spec["seed"], f"round/{number}"),
+            stage="prune",
+            subject=self.spec["name"],
+            key=key_of(self.dense.digest, self.spec, number),
+            open_uri=self.open_uri,
+            masks=masks or {},
+            teacher=read_network(self.dense),
+        )

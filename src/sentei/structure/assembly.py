@@ -1,5 +1,6 @@
 """From slots that are tied to groups of units."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -69,8 +70,11 @@ def _groups(vectors: Vectors, group_of: np.ndarray, heads: Mapping[str, str]) ->
         for group in np.unique(group_of[ids[ids >= 0]]).tolist():
             mine = (ids >= 0) & (group_of[ids] == group)
             touching[group].append(Member(tensor, dim, role, np.where(mine, numbers[ids], -1)))
+    modules = Counter(_module(makings[0][0]) for makings in makers.values())
     for group, makings in makers.items():
-        yield _group(makings[0][0], touching[group], heads)
+        maker = makings[0][0]
+        name = heads.get(maker) or (_module(maker) if modules[_module(maker)] == 1 else maker)
+        yield _group(name, maker, touching[group], "heads" if maker in heads else "channels")
 
 
 def _in_order(ids: Ids) -> Ids:
@@ -80,10 +84,14 @@ def _in_order(ids: Ids) -> Ids:
     return ordered
 
 
-def _group(maker: str, members: list[Member], heads: Mapping[str, str]) -> Group:
+def _module(tensor: str) -> str:
+    """The module that owns a tensor; for a tensor of the network itself its own name."""
+    return tensor.rpartition(".")[0] or tensor
+
+
+def _group(name: str, maker: str, members: list[Member], kind: Literal["channels", "heads"]) -> Group:
     first = next(member for member in members if member.tensor == maker and member.role == "out")
     n_units = 1 + max(int(member.units.max()) for member in members)
     ordered = (first, *(member for member in members if member is not first))
-    kind: Literal["channels", "heads"] = "heads" if maker in heads else "channels"
     width = int(np.bincount(first.units[first.units >= 0]).max())
-    return Group(heads.get(maker) or maker.rpartition(".")[0] or maker, kind, n_units, width, ordered)
+    return Group(name, kind, n_units, width, ordered)

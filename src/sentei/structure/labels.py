@@ -44,25 +44,28 @@ def spread(vector: torch.Tensor, dim: int, n_dims: int) -> torch.Tensor:
     return vector.reshape(shape)
 
 
-def runs(vector: torch.Tensor) -> torch.Tensor:
-    """The labels in order, each run of equal ones named once, without those that are fixed."""
-    starts = torch.ones(len(vector), dtype=torch.bool, device="cpu")
-    starts[1:] = vector[1:] != vector[:-1]
-    named = vector[starts]
-    return named[named != 0]
+def runs(vector: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """The labels in order, each run of equal ones named once; how long each run is; and how many are fixed."""
+    named, lengths = torch.unique_consecutive(vector, return_counts=True)
+    free = named != 0
+    return named[free], lengths[free], int(lengths[~free].sum())
 
 
 def goes_on(before: torch.Tensor, after: torch.Tensor) -> bool:
     """Whether a movement keeps all labels in their order, so that it does the same to fewer of them.
 
-    Each may be repeated in place (an image that is flattened), the whole may be repeated, and fixed ones may be added.
+    Each may be repeated in place (an image that is flattened) or thinned out, all equally; the whole may be repeated,
+    and fixed ones may be added, but not left behind: whoever takes a part by its place must find it at that place.
 
     Example:
         >>> two = torch.tensor([1, 2])
         >>> goes_on(two, torch.tensor([1, 1, 2, 2])), goes_on(two, torch.tensor([2, 1])), goes_on(two, two[:1])
         (True, False, False)
     """
-    old, new = runs(before), runs(after)
-    if len(old) == 0:
-        return len(new) == 0
-    return len(new) > 0 and len(new) % len(old) == 0 and bool((new.view(-1, len(old)) == old).all())
+    (old, long, n_fixed), (new, longer, n_fixed_after) = runs(before), runs(after)
+    if len(old) == 0 or len(new) == 0 or len(new) % len(old):
+        return len(old) == len(new) == 0
+    rounds, lengths = new.view(-1, len(old)), longer.view(-1, len(old))
+    even = lengths * long[0] == lengths[:, :1] * long
+    left_behind = n_fixed_after * long[0] < n_fixed * lengths[:, 0].sum()
+    return bool((rounds == old).all() and even.all() and not left_behind)

@@ -45,7 +45,7 @@ def convolution(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Te
         tracer.tie(read, read[:, :1])
         tracer.tie(made.reshape(groups, -1), read[:, :1])
     tracer.label(out, spread(made, channel, out.dim()))
-    tracer.products.append(Product(str(tracer.name(weight)), math.prod(out.shape[-n_spatial:])))
+    tracer.products.append(Product(str(tracer.name(weight)), out.numel() // out.shape[channel]))
     return None
 
 
@@ -56,12 +56,13 @@ def transposed(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Ten
     x, weight, bias, _, _, _, groups = _bound(names, args, kwargs)
     if not _known(tracer, weight, bias):
         return keep_whole(tracer, func, args, kwargs, out)
-    n_spatial = weight.dim() - 2
-    tracer.products.append(Product(str(tracer.name(weight)), math.prod(x.shape[-n_spatial:])))
+    channel = 1 - weight.dim()
+    tracer.products.append(Product(str(tracer.name(weight)), x.numel() // x.shape[channel]))
     if (groups or 1) > 1:
-        return keep_whole(tracer, func, args, kwargs, out)
-    _read(tracer, x, -1 - n_spatial, weight, 0)
-    tracer.label(out, spread(_make(tracer, weight, 1, bias), -1 - n_spatial, out.dim()))
+        tracer.fix(tracer.labels(x))
+        return tracer.label(out, None)
+    _read(tracer, x, channel, weight, 0)
+    tracer.label(out, spread(_make(tracer, weight, 1, bias), channel, out.dim()))
     return None
 
 
@@ -85,7 +86,7 @@ def normalise_channels(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: t
 def normalise_groups(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> None:
     """Channels that are normalised together leave together."""
     x, n_groups, weight, bias = _bound("input num_groups weight bias", args, kwargs)
-    if not _known(tracer, weight, bias):
+    if weight is None or not _known(tracer, weight, bias):  # a module learns its number of groups from its weight
         return keep_whole(tracer, func, args, kwargs, out)
     normalise_channels(tracer, func, (x, None, None, weight, bias), {}, out)
     channels = tracer.channels(x, 1).reshape(n_groups, -1)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from sentei.structure.labels import changing, compact, goes_on
+from sentei.structure.labels import changing, compact, goes_on, spread
 from sentei.structure.tracer import Tracer, keep_whole, rule, tensors_in
 
 _T = torch.Tensor
@@ -13,11 +13,13 @@ _MOVES = [
     *(torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.swapaxes, torch.swapdims, torch.movedim),
     *(torch.squeeze, torch.unsqueeze, torch.roll, torch.flip, torch.t, torch.narrow, torch.select, torch.unflatten),
     *(torch.tile, torch.repeat_interleave, torch.index_select, torch.broadcast_to, torch.moveaxis),
-    *(F.pad, F.pixel_shuffle, F.pixel_unshuffle, F.channel_shuffle, torch._C._nn.pad),
+    *(F.pixel_unshuffle, F.channel_shuffle),
     *(_T.flatten, _T.reshape, _T.view, _T.permute, _T.transpose, _T.swapaxes, _T.swapdims, _T.movedim, _T.squeeze),
     *(_T.unsqueeze, _T.roll, _T.flip, _T.t, _T.narrow, _T.select, _T.unflatten, _T.expand, _T.expand_as, _T.repeat),
     *(_T.repeat_interleave, _T.index_select, _T.__getitem__, _T.reshape_as, _T.view_as, _T.broadcast_to, _T.tile),
 ]
+_AS: dict[Any, Any] = {_T.expand_as: _T.expand, _T.reshape_as: _T.reshape, _T.view_as: _T.reshape}
+"""What takes a shape from another tensor, and what takes it as numbers."""
 _PARTS = [
     *(torch.chunk, torch.split, torch.unbind, torch.tensor_split, _T.chunk, _T.split, _T.unbind, _T.tensor_split),
     torch.split_with_sizes,
@@ -36,11 +38,36 @@ def move(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
     return None
 
 
+@rule(F.pad, torch._C._nn.pad)
+def pad(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> None:
+    """A frame around each channel leaves with it; fixed entries come beside the channels themselves."""
+    given = dict(zip(("input", "pad", "mode"), args, strict=False)) | kwargs
+    labels = tracer.labels(given["input"])
+    if labels is None:
+        return keep_whole(tracer, func, args, kwargs, out)
+    ends = list(given["pad"])  # from the last dimension on, two for each
+    beside = [end if labels.shape[-1 - place // 2] > 1 else 0 for place, end in enumerate(ends)]
+    moved = F.pad(labels, beside)
+    copied = any(beside) and given.get("mode", "constant") != "constant"
+    if copied or not _same_way(labels, moved):
+        return keep_whole(tracer, func, args, kwargs, out)
+    return tracer.label(out, moved)
+
+
+@rule(F.pixel_shuffle, torch.pixel_shuffle)
+def shuffle_pixels(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> None:
+    """Channels that become the pixels of one channel leave together."""
+    x = next(tensors_in((args, kwargs)))
+    channels = tracer.channels(x, -3).reshape(out.shape[-3], -1)
+    tracer.tie(channels, channels[:, :1])
+    tracer.label(out, spread(channels[:, 0], -3, out.dim()) if channels.any() else None)
+
+
 @rule(torch.cat, torch.concat, torch.concatenate)
 def join(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> None:
     """Units of one tensor after those of another."""
     tensors = list(args[0] if args else kwargs["tensors"])
-    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))) % out.dim()
     found = [tracer.labels(tensor) for tensor in tensors]
     parts = [torch.zeros([1] * out.dim(), dtype=torch.int64, device="cpu") if part is None else part for part in found]
     shape = [max(part.shape[axis] for part in parts) for axis in range(out.dim())]
@@ -80,8 +107,9 @@ def part(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
 
 def _moved(func: Any, args: Any, kwargs: Any, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor | None:
     """The movement carried out on labels; None where it needs more than the tensor, as indices that are tensors do."""
-    others = [tensor for tensor in tensors_in((args[1:], kwargs)) if tensor is not x]
-    if any(tensor.device != labels.device for tensor in others):
+    if func in _AS:
+        return compact(_AS[func](labels.expand(x.shape), *list(tensors_in((args, kwargs)))[-1].shape))
+    if any(tensor is not x for tensor in tensors_in((args[1:], kwargs))):
         return None
     swapped = (labels.expand(x.shape), *args[1:]) if args else ()
     full = func(*swapped, **(kwargs if args else {**kwargs, "input": labels.expand(x.shape)}))

@@ -29,7 +29,6 @@ _OF_ONE = [
     *(torch.relu, torch.relu_, torch.sigmoid, torch.tanh, torch.exp, torch.sqrt, torch.rsqrt, torch.square, torch.abs),
     *(
         torch.neg,
-        torch.clamp,
         torch.clone,
         torch.dropout,
         torch.sign,
@@ -42,8 +41,6 @@ _OF_ONE = [
     *(
         _T.neg,
         _T.__neg__,
-        _T.clamp,
-        _T.clamp_,
         _T.clone,
         _T.contiguous,
         _T.to,
@@ -56,7 +53,8 @@ _OF_ONE = [
 ]
 _OF_SEVERAL = [
     *(torch.add, torch.sub, torch.mul, torch.div, torch.true_divide, torch.maximum, torch.minimum, torch.where),
-    *(torch.subtract, torch.multiply, torch.divide, torch.addcmul, torch.lerp, torch.pow),
+    *(torch.subtract, torch.multiply, torch.divide, torch.addcmul, torch.lerp, torch.pow, torch.clamp),
+    *(_T.clamp, _T.clamp_),
     *(_T.add, _T.add_, _T.__add__, _T.__radd__, _T.__iadd__, _T.sub, _T.sub_, _T.__sub__, _T.__rsub__, _T.__isub__),
     *(_T.mul, _T.mul_, _T.__mul__, _T.__rmul__, _T.__imul__, _T.div, _T.div_, _T.__truediv__, _T.__rtruediv__),
     *(_T.__itruediv__, _T.maximum, _T.minimum, _T.where, _T.pow, _T.__pow__, _T.square_, _T.multiply, _T.divide),
@@ -88,27 +86,35 @@ def of_one(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
 @rule(*_OF_SEVERAL)
 def of_several(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
     """Entries at equal places meet: their units leave together."""
-    labelled: list[torch.Tensor] = []
-    bare: list[torch.Tensor] = []
-    for tensor in tensors_in((args, kwargs)):
-        labels = tracer.labels(tensor)
-        shape = [1] * (out.dim() - tensor.dim()) + list((tensor if labels is None else labels).shape)
-        (bare if labels is None else labelled).append(
-            torch.empty(shape, dtype=torch.int8, device="meta") if labels is None else labels.reshape(shape)
-        )
-    varied = {dim for labels in labelled for dim in changing(labels)}
-    clash = any(size > 1 for tensor in bare for dim, size in enumerate(tensor.shape) if dim in varied)
-    if clash or not labelled or len(varied) > 1:
+    tensors = list(tensors_in((args, kwargs)))
+    found = [tracer.labels(tensor) for tensor in tensors]
+    if not isinstance(out, _T) or all(labels is None for labels in found):
         return keep_whole(tracer, func, args, kwargs, out)
-    tracer.label(out, _met(tracer, labelled, varied, out))
+    labelled = [_aligned(labels, out.dim()) for labels in found if labels is not None]
+    varied = {dim - out.dim() for labels in labelled for dim in changing(labels)}
+    clash = any(_stays(tensor, labels, dim) for tensor, labels in zip(tensors, found, strict=True) for dim in varied)
+    if clash or len(varied) > 1:
+        return keep_whole(tracer, func, args, kwargs, out)
+    tracer.label(out, _met(tracer, labelled))
     return None
 
 
-def _met(tracer: Tracer, labelled: list[torch.Tensor], varied: set[int], out: torch.Tensor) -> torch.Tensor:
+def _aligned(labels: torch.Tensor, n_dims: int) -> torch.Tensor:
+    return labels.reshape([1] * (n_dims - labels.dim()) + list(labels.shape))
+
+
+def _stays(tensor: torch.Tensor, labels: torch.Tensor | None, dim: int) -> bool:
+    """Whether a tensor keeps its size in a dimension, counted from the end, in which others get smaller."""
+    if -dim > tensor.dim() or tensor.shape[dim] == 1:
+        return False
+    return labels is None or labels.shape[dim] == 1
+
+
+def _met(tracer: Tracer, labelled: list[torch.Tensor]) -> torch.Tensor:
     """The labels of the result; whatever is read by all units at once stays."""
-    wide = [labels for labels in labelled if set(changing(labels)) == varied]
+    wide = [labels for labels in labelled if changing(labels)] or labelled
     for labels in labelled:
-        if set(changing(labels)) != varied:
+        if labels.numel() != wide[0].numel():
             tracer.fix(labels)  # one unit that acts on many, such as a mask over all channels
     for labels in wide[1:]:
         tracer.tie(wide[0].reshape(-1), labels.reshape(-1).numpy())
@@ -134,8 +140,12 @@ def over(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
     """A whole dimension becomes one number: what changes along it stays."""
     x = next(tensors_in((args, kwargs)))
     labels = tracer.labels(x)
-    dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    gone = range(x.dim()) if dims is None else [dim % x.dim() for dim in ([dims] if isinstance(dims, int) else dims)]
+    dims = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
+    gone = (
+        range(x.dim())
+        if dims in (None, (), [])
+        else [dim % x.dim() for dim in ([dims] if isinstance(dims, int) else dims)]
+    )
     if labels is None or any(labels.shape[dim] > 1 for dim in gone):
         return keep_whole(tracer, func, args, kwargs, out)
     kept = [size for dim, size in enumerate(labels.shape) if out.dim() == x.dim() or dim not in gone]

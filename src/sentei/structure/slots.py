@@ -25,6 +25,7 @@ class Slots:
         self.vectors: dict[tuple[str, int], tuple[Role, Ids]] = {}
         self._n = 1
         self._ties: list[tuple[Ids, Ids]] = []
+        self._kept: set[str] = set()
 
     def of(self, tensor: str, dim: int, size: int, role: Role) -> Ids:
         """The slots of one dimension; the same ones each time."""
@@ -45,8 +46,15 @@ class Slots:
         """These slots cannot leave."""
         self.tie(np.unique(some), np.array([FIXED]))
 
+    def keep(self, tensor: str) -> None:
+        """Nothing of this tensor can leave, whatever reads it before or afterwards."""
+        self._kept.add(tensor)
+
     def units(self) -> Ids:
         """The unit of every slot, ``(n_slots,)``; slots that are tied share one, and -1 cannot leave."""
+        for (tensor, _), (_, ids) in self.vectors.items():
+            if tensor in self._kept:
+                self.fix(ids)
         pairs: Iterable[tuple[Ids, Ids]] = self._ties or [(np.zeros(1, np.int64), np.zeros(1, np.int64))]
         rows, columns = (np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True))
         ties = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(self._n, self._n))

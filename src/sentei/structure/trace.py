@@ -59,15 +59,19 @@ def trace(model: nn.Module, input_shape: Sequence[int], time_limit_s: float = TI
         shapes={name: tuple(tensor.shape) for name, tensor in model.state_dict().items()},
         parameters=tuple(name for name, _ in model.named_parameters()),
         head_macs={name: made.macs for name, made in seen.attentions.items() if name in prunable},
-        other_macs=sum(m.macs * m.n_heads for name, m in seen.attentions.items() if name not in prunable),
+        other_macs=seen.tracer.other_macs
+        + sum(m.macs * m.n_heads for name, m in seen.attentions.items() if name not in prunable),
     )
 
 
 def _watched(model: nn.Module, input_shape: tuple[int, ...], time_limit_s: float) -> Watched:
     error = Exception()
+    row = torch.randn(1, *input_shape, generator=torch.Generator().manual_seed(0))
     for device in DEVICES:
         try:
-            return watch(_twin(model, device), torch.empty(1, *input_shape, device=device), time_limit_s)
+            with torch.random.fork_rng(devices=[]):  # a network that draws numbers takes none from the caller
+                torch.default_generator.manual_seed(0)
+                return watch(_twin(model, device), row.to(device), time_limit_s)
         except TooSlowError as slow:
             raise ModelError(
                 f"the forward pass of {type(model).__name__} took more than {time_limit_s:g} s, {slow} was at work; "
@@ -82,15 +86,15 @@ def _watched(model: nn.Module, input_shape: tuple[int, ...], time_limit_s: float
 
 
 def _twin(model: nn.Module, device: str) -> nn.Module:
-    """A copy to be watched; on meta its tensors have no numbers, elsewhere they are the model's own."""
+    """A copy to be watched; on meta its tensors have no numbers."""
     tensors = [*model.parameters(), *model.buffers()]
-    own: dict[int, object] = {id(tensor): tensor if device == "cpu" else _without_numbers(tensor) for tensor in tensors}
-    return copy.deepcopy(model, own).eval()  # what the memo holds is not copied
+    memo: dict[int, object] = {id(tensor): _copied(tensor, device) for tensor in tensors}
+    return copy.deepcopy(model, memo).eval()  # what the memo holds is not copied again
 
 
-def _without_numbers(tensor: torch.Tensor) -> torch.Tensor:
-    empty = torch.empty_like(tensor, device="meta")
-    return nn.Parameter(empty, False) if isinstance(tensor, nn.Parameter) else empty
+def _copied(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    copied = tensor.detach().to(device, copy=True)
+    return nn.Parameter(copied, False) if isinstance(tensor, nn.Parameter) else copied
 
 
 def _nothing(model: nn.Module, whole: dict[str, str]) -> str:

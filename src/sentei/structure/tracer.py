@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from sentei.models.contractions import CONTRACTIONS
 from sentei.structure.groups import Product
 from sentei.structure.labels import along, compact
 from sentei.structure.limit import TooSlowError
@@ -17,6 +18,20 @@ from sentei.structure.slots import Slots
 Rule = Callable[["Tracer", Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], None]
 RULES: dict[Callable[..., Any], Rule] = {}
 """By function of torch: what it does to labels. Whatever is not here keeps its inputs whole."""
+ABOUT_FORM = {
+    *("__get__", "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "element_size"),
+    *(
+        "__len__",
+        "is_contiguous",
+        "is_floating_point",
+        "is_complex",
+        "is_signed",
+        "is_same_size",
+        "get_device",
+        "__hash__",
+    ),
+}
+"""Functions that say nothing about numbers, if what they return is no tensor."""
 
 
 class Tracer(TorchFunctionMode):
@@ -31,6 +46,7 @@ class Tracer(TorchFunctionMode):
         products: Uses of weights, in order.
         at: Names of the modules that are at work, the innermost last.
         whole: By function of torch that has no rule: the module in which it kept its inputs whole.
+        other_macs: Multiplications in such functions.
     """
 
     def __init__(self, model: nn.Module, deadline: float) -> None:
@@ -39,6 +55,7 @@ class Tracer(TorchFunctionMode):
         self.products: list[Product] = []
         self.at: list[str] = [""]
         self.whole: dict[str, str] = {}
+        self.other_macs = 0
         self._deadline = deadline
         self._labels: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         named = [*model.named_parameters(), *model.named_buffers()]
@@ -49,7 +66,8 @@ class Tracer(TorchFunctionMode):
             raise TooSlowError
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        apply: Rule = RULES.get(func, keep_whole)
+        # What is written into a tensor that was there before may be read through another view of it.
+        apply: Rule = keep_whole if kwargs.get("out") is not None else RULES.get(func, keep_whole)
         apply(self, func, args, kwargs, out)
         return out
 
@@ -62,8 +80,11 @@ class Tracer(TorchFunctionMode):
         if id(tensor) in self._labels:
             return self._labels[id(tensor)][1]
         name = self.name(tensor)
-        wide = [dim for dim, size in enumerate(tensor.shape) if size > 1] if name else []
-        if not name or len(wide) != 1 or not tensor.is_floating_point():
+        if not name:
+            return None
+        wide = [dim for dim, size in enumerate(tensor.shape) if size > 1]
+        if len(wide) != 1 or not tensor.is_floating_point():
+            self.slots.keep(name)  # read by something else than a layer
             return None
         slots = self.slots.of(name, wide[0], tensor.shape[wide[0]], "along")
         return torch.from_numpy(slots).reshape(tensor.shape)
@@ -97,14 +118,19 @@ class Tracer(TorchFunctionMode):
 
 
 def keep_whole(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
-    """For a function without a rule: what it reads cannot leave, and neither can what it makes."""
+    """For a function without a rule: what it reads or writes cannot leave, and neither can what it makes."""
+    made, name = list(tensors_in(out)), getattr(func, "__name__", str(func))
+    if not made and name in ABOUT_FORM:
+        return
     for tensor in tensors_in((args, kwargs)):
         labels = tracer.labels(tensor)
-        if labels is not None and any(True for _ in tensors_in(out)):
+        if labels is not None:
             tracer.fix(labels)
-            tracer.whole.setdefault(getattr(func, "__name__", str(func)), tracer.at[-1])
-    for tensor in tensors_in(out):
+            tracer.whole.setdefault(name, tracer.at[-1])
+    for tensor in made:
         tracer.label(tensor, None)
+    if func in CONTRACTIONS:
+        tracer.other_macs += sum(product.macs for product in CONTRACTIONS[func](out, *args, **kwargs))
 
 
 def rule(*functions: Any) -> Callable[[Rule], Rule]:

@@ -1,7 +1,7 @@
 """A forward pass under a tracer, with the modules at work known by name."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -60,7 +60,7 @@ def watch(twin: nn.Module, x: torch.Tensor, time_limit_s: float) -> Watched:
     tracer, attentions = Tracer(twin, time.monotonic() + time_limit_s), dict[str, Heads]()
     for name, module in twin.named_modules():
         if isinstance(module, SeparableHeads):
-            module.forward = partial(_attend, tracer, attentions, name, module)
+            module.forward = partial(_attend, tracer, attentions, name, module, module.forward)
 
     def answer() -> Any:  # what torch is told here holds for the thread that tells it
         with _named(twin, tracer), torch.no_grad(), torch.device(x.device), tracer:
@@ -104,17 +104,25 @@ def _enter(tracer: Tracer, name: str, *_: Any) -> None:
 
 
 def _attend(
-    tracer: Tracer, attentions: dict[str, Heads], name: str, module: SeparableHeads, x: torch.Tensor, *_: Any, **__: Any
+    tracer: Tracer,
+    attentions: dict[str, Heads],
+    name: str,
+    module: SeparableHeads,
+    forward: Callable[..., Any],
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
     """Stands for the forward pass of an attention: its heads are units, and its input stays."""
+    x, *others = tensors_in((args, kwargs))
+    if any(other is not x for other in others):
+        return forward(*args, **kwargs)  # looks at something else than itself: watched like any other module
     tracer.fix(tracer.labels(x))
     heads = torch.from_numpy(tracer.slots.fresh(module.n_heads))
-    positions, macs = module.counted(x)
     for place in module.places():
-        tensor = f"{name}.{place.tensor}"
-        slots = tracer.slots.of(tensor, place.dim, len(place.heads), place.role)
+        slots = tracer.slots.of(f"{name}.{place.tensor}", place.dim, len(place.heads), place.role)
         tracer.tie(heads[place.heads], slots)
-        if place.role != "along" and len(module.get_parameter(place.tensor).shape) == 2:
-            tracer.products.append(Product(tensor, positions))
-    attentions[name] = Heads(f"{name}.{module.places()[0].tensor}", module.n_heads, macs)
+    n_positions, macs = module.counted(x)
+    tracer.products += [Product(f"{name}.{weight}", n) for weight, n in module.weights(n_positions).items()]
+    before = attentions[name].macs if name in attentions else 0  # one that is used twice computes twice
+    attentions[name] = Heads(f"{name}.{module.places()[0].tensor}", module.n_heads, before + macs)
     return module.answer(x)

@@ -33,18 +33,19 @@ def cut(model: nn.Module, structure: Structure, keep: Keep, input_shape: Sequenc
     Raises:
         ValueError: A group is unknown, its mask has another size, or nothing of it would stay.
         ModelError: The smaller network fails or answers otherwise than the masked one: its forward pass depends on
-            sizes in a way that no label shows. The group is named, and the model is unchanged.
+            sizes in a way that no label shows; or a layer would make nothing any more. The group is named, and the
+            model is unchanged.
 
     Guarantee:
         The smaller network was run on random rows and answered as the masked one.
     """
     _require_units(structure, keep)
-    masked, slim = _with_zeros(model, structure, keep), copy.deepcopy(model)
-    places = structure.kept(keep)
+    _require_entries(structure, keep)
+    slim, places = copy.deepcopy(model), structure.kept(keep)
     remove_places(slim, places)
-    rows = _rows(input_shape)
-    with in_eval_mode(masked), torch.no_grad():
-        expected = masked(rows)
+    masked = _with_zeros(model, structure, keep)
+    rows = _rows(model, input_shape)
+    expected = _answer(masked, rows)
     if fault := _fault(slim, rows, expected):
         raise ModelError(_named(model, structure, keep, rows) + f": {fault}")
     remove_places(model, places)
@@ -57,15 +58,28 @@ def _with_zeros(model: nn.Module, structure: Structure, keep: Keep) -> nn.Module
     return masked
 
 
-def _rows(input_shape: Sequence[int]) -> torch.Tensor:
-    return torch.randn(2, *input_shape, generator=torch.Generator().manual_seed(0))
+def _rows(model: nn.Module, input_shape: Sequence[int]) -> torch.Tensor:
+    device = next((parameter.device for parameter in model.parameters()), None)
+    return torch.randn(2, *input_shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def _answer(model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    """In eval mode; a network that draws numbers draws the same ones each time, and takes none from the caller."""
+    with in_eval_mode(model), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        answer = model(rows)
+    if not isinstance(answer, torch.Tensor):
+        raise ModelError(
+            f"{type(model).__name__} answers with a {type(answer).__name__}, surgery compares single tensors; "
+            "wrap the network so that it gives its logits alone"
+        )
+    return answer
 
 
 def _fault(slim: nn.Module, rows: torch.Tensor, expected: torch.Tensor) -> str:
     """What is wrong with the smaller network; empty if nothing is."""
     try:
-        with in_eval_mode(slim), torch.no_grad():
-            received = slim(rows)
+        received = _answer(slim, rows)
     except Exception as error:  # a forward pass can fail in every way
         return f"the smaller network fails: {error}"
     if received.shape != expected.shape:
@@ -83,9 +97,7 @@ def _named(model: nn.Module, structure: Structure, keep: Keep, rows: torch.Tenso
             continue
         masked, slim = _with_zeros(model, structure, alone), copy.deepcopy(model)
         remove_places(slim, structure.kept(alone))
-        with in_eval_mode(masked), torch.no_grad():
-            expected = masked(rows)
-        if _fault(slim, rows, expected):
+        if _fault(slim, rows, _answer(masked, rows)):
             return _advice(name)
     return _advice(*keep)
 
@@ -103,3 +115,11 @@ def _require_units(structure: Structure, keep: Keep) -> None:
             raise ValueError(f"the mask of group {name!r} has shape {np.shape(mask)}, the network has {known}")
         if not np.any(mask):
             raise ValueError(f"group {name!r} would lose all of its {sizes[name]} units; keep one")
+
+
+def _require_entries(structure: Structure, keep: Keep) -> None:
+    """A layer may make only a part of a group's units, and all of them may be asked to leave."""
+    for name, shape in structure.kept_shapes(keep).items():
+        if 0 in shape and 0 not in structure.shapes[name]:
+            groups = [g.name for g in structure.groups if g.name in keep and any(m.tensor == name for m in g.members)]
+            raise ModelError(f"nothing would stay of {name!r}: " + _advice(*groups))

@@ -34,7 +34,7 @@ class Step:
     def places(self) -> dict[str, dict[int, npt.NDArray[np.bool_]]]:
         """What stays, by tensor and dimension."""
         return {
-            name: {int(dim): _mask(size, ranges) for dim, (size, ranges) in dims.items()}
+            name: {_dimension(dim): _mask(size, ranges) for dim, (size, ranges) in dims.items()}
             for name, dims in self.kept.items()
         }
 
@@ -89,9 +89,11 @@ class History:
             for step in steps:
                 step.places()
             return cls(steps)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
+            found = f"a record without {error}" if isinstance(error, KeyError) else str(error)
             raise ArtifactError(
-                f"expected the history of a surgery in the format {FORMAT}, received {error}"
+                f"expected the history of a surgery in the format {FORMAT}, received {found}; "
+                "take the file from the artifact again, or prune again"
             ) from error
 
 
@@ -105,6 +107,12 @@ def _ranges(stays: npt.NDArray[np.bool_]) -> str:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], stays.astype(np.int8), [0]])))
     spans = zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True)
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def _dimension(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError(f"dimension {text}")
+    return int(text)
 
 
 def _mask(size: int, ranges: str) -> npt.NDArray[np.bool_]:

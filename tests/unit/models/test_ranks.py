@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from sentei.models.ranks import Ranks
@@ -20,20 +21,21 @@ rng = np.random.default_rng(0)
 examples = Examples(rng.integers(0, 256, (97, 1, 8, 8)).astype(np.uint8), np.arange(97) % 10, np.arange(97))
 net = build(Architecture(name="resnet-20", input_shape=(1, 8, 8), n_classes=10, kwargs={"width": 4}), 0)
 saved = []
-train(net, examples, Preprocessing.of(examples), TrainSettings(epochs=2, batch_size=32, holdout=10), 0,
-      on_epoch=saved.append)
+settings = TrainSettings(epochs=2, batch_size=32, holdout=10, **eval(sys.argv[2]))
+train(net, examples, Preprocessing.of(examples), settings, 0, on_epoch=saved.append)
 np.savez(sys.argv[1], n_saved=len(saved), **{k: v.numpy() for k, v in net.state_dict().items()})
 """
 
 
-def test_two_ranks_end_with_the_same_weights(tmp_path):
+@pytest.mark.parametrize("fields", [{}, {"penalty": "group-lasso", "penalty_strength": 0.01}])
+def test_two_ranks_end_with_the_same_weights(tmp_path, fields):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", WORKER, str(tmp_path / f"{rank}.npz")],
+            [sys.executable, "-W", "error", "-c", WORKER, str(tmp_path / f"{rank}.npz"), repr(fields)],
             env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,

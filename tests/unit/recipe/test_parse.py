@@ -66,11 +66,10 @@ family:
         "data.splits.scoring (line 5): expected greater than or equal to 1; received 0",
         "data.splits.tset (line 5): unknown name; did you mean 'test'?",
         "family.variants.0.sparsity (line 14): expected a number >= 0 and < 1; received 1.0",
-        "family.variants.1.criterion (line 15): expected one of magnitude-l1, magnitude-l2, random; "
-        "received 'magnitud-l2'; did you mean 'magnitude-l2'?",
-        "model.architecture (line 7): expected one of mlp, lenet-300-100, lenet-5, resnet-20, torchvision/resnet18, "
-        "torchvision/mobilenet_v2, torchvision/vgg16_bn, unet, torchvision/lraspp_mobilenet_v3_large, "
-        "torchvision/deeplabv3_mobilenet_v3_large; received 'lenet5'; did you mean 'lenet-5'?",
+        "family.variants.1.criterion (line 15): expected one of magnitude-l1, magnitude-l2, random, lamp, bn-scale, fpgm, "
+        "taylor, wanda, obd, obs, obs-blocks; received 'magnitud-l2'; did you mean 'magnitude-l2'?",
+        "model.architecture (line 7): expected one of mlp, lenet-300-100, lenet-5, resnet-20, unet, torchvision/NAME "
+        "(86 networks) (did you mean 'lenet-5'?); received 'lenet5'",
         "name (line 1): expected a text that matches ^[a-z0-9][a-z0-9-]{0,40}$; received 'Small'",
         "sead (line 2): unknown name; did you mean 'seed'?",
         "train.batch-size (line 10): unknown name; did you mean 'batch_size'?",

@@ -67,7 +67,7 @@ class Chain:
 
     def make_dense(self) -> None:
         train(self.examples, to_text(self.plan.dense), self["dense"])
-        score_importance(to_text(self.plan.importance), self["dense"], self["scores"])
+        score_importance(to_text(self.plan.examples), to_text(self.plan.importance), self["dense"], self["scores"])
         evaluate(self.examples, self["dense"], "selection", self["reference"])
 
     def make_variants(self) -> None:

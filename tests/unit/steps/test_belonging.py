@@ -28,7 +28,7 @@ def stranger(chain, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTEI_CACHE", str(chain["cache"]))
         train(chain.examples, to_text(other), root / "dense")
-        score_importance(to_text(chain.plan.importance), root / "dense", root / "scores")
+        score_importance(to_text(chain.plan.examples), to_text(chain.plan.importance), root / "dense", root / "scores")
         prune(chain.examples, to_text(spec), root / "dense", root / "scores", root / "pruned")
         finetune(chain.examples, root / "pruned", root / "dense", root / "made")
         for name in ("dense", "made"):
@@ -149,5 +149,7 @@ def test_a_damaged_input_stops_the_step_that_reads_it(chain, tmp_path):
         file.seek(-1, 2)
         file.write(b"\x55")
     with pytest.raises(ArtifactError, match=r"weights\.safetensors: the file was altered"):
-        score_importance(to_text(chain.plan.importance), tmp_path / "dense", tmp_path / "scores")
+        score_importance(
+            to_text(chain.plan.examples), to_text(chain.plan.importance), tmp_path / "dense", tmp_path / "scores"
+        )
     assert not (tmp_path / "scores").exists()

@@ -85,7 +85,7 @@ def test_a_network_is_pruned_and_recovered_without_a_label(tmp_path, bare, broug
     assert {facts["labelled"] for facts in frozen.examples["splits"].values()} == {False}
     examples, (variant,) = to_text(frozen.examples), frozen.variants
     train(examples, to_text(frozen.dense), tmp_path / "dense")
-    score_importance(to_text(frozen.importance), tmp_path / "dense", tmp_path / "scores")
+    score_importance(to_text(frozen.examples), to_text(frozen.importance), tmp_path / "dense", tmp_path / "scores")
     prune(examples, to_text(variant), tmp_path / "dense", tmp_path / "scores", tmp_path / "pruned")
     made = finetune(examples, tmp_path / "pruned", tmp_path / "dense", tmp_path / "made")
 

@@ -45,5 +45,5 @@ class SeparablePartitions(SeparableHeads):
 
     def counted(self, x: torch.Tensor) -> tuple[int, int]:
         """Tokens of all parts, and multiplications of two activations in one head."""
-        n_parts, n_tokens = x.shape[1:3]
+        n_parts, n_tokens = x.shape[0] * x.shape[1], x.shape[2]
         return n_parts * n_tokens, 2 * n_parts * n_tokens**2 * self.head_dim

@@ -63,9 +63,21 @@ class SeparableHeads(nn.Module):
         """Positions at which a row's projections are computed, and multiplications of two activations in one head."""
         raise NotImplementedError
 
+    def weights(self, n_positions: int) -> dict[str, int]:
+        """By matrix of the attention: how many times each of its entries is multiplied for one row.
+
+        Args:
+            n_positions: At which queries, keys, values and the answer are computed.
+        """
+        return {
+            place.tensor: n_positions
+            for place in self.places()
+            if place.role != "along" and self.get_parameter(place.tensor).dim() == 2
+        }
+
     def answer(self, x: torch.Tensor) -> Any:
         """Something of the form that ``forward`` returns for ``x``, without computing it."""
-        return torch.empty_like(x)
+        return torch.zeros_like(x)
 
     def made(self, weight: str, bias: str | None) -> tuple[Places, ...]:
         """Rows of queries, keys and values."""

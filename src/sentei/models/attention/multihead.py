@@ -29,17 +29,27 @@ class SeparableMultihead(SeparableHeads):
         self.batch_first, self.dropout = whole.batch_first, whole.dropout
 
     def forward(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, need_weights: bool = False
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        key_padding_mask: torch.Tensor | None = None,
+        need_weights: bool = False,
+        attn_mask: torch.Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
     ) -> tuple[torch.Tensor, None]:
         """What each token of the query takes from the values, ``(n, n_tokens, size)``, and None for the weights.
 
         Raises:
-            ModelError: Attention weights are asked for.
+            ModelError: Attention weights are asked for, or a mask is given.
         """
         if need_weights:
             raise ModelError(
                 "an attention with separable heads does not give its weights; call it with need_weights=False"
             )
+        if key_padding_mask is not None or attn_mask is not None or is_causal:
+            raise ModelError("an attention with separable heads takes no masks; call it without, or prune weights")
         asked, keys, values = (
             self._split(F.linear(x if self.batch_first else x.transpose(0, 1), weight, bias))
             for x, weight, bias in zip((query, key, value), *self._thirds(), strict=True)
@@ -65,9 +75,9 @@ class SeparableMultihead(SeparableHeads):
 
     def counted(self, x: torch.Tensor) -> tuple[int, int]:
         """Tokens, and multiplications of two activations in one head."""
-        n_tokens = x.shape[1 if self.batch_first else 0]
-        return n_tokens, 2 * n_tokens**2 * self.head_dim
+        n_rows, n_tokens = x.shape[:2] if self.batch_first else (x.shape[1], x.shape[0])
+        return n_rows * n_tokens, 2 * n_rows * n_tokens**2 * self.head_dim
 
     def answer(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Of the form that ``forward`` returns."""
-        return torch.empty_like(x), None
+        return torch.zeros_like(x), None

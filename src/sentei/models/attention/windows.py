@@ -106,7 +106,7 @@ class SeparableWindows(SeparableHeads):
 
     def counted(self, x: torch.Tensor) -> tuple[int, int]:
         """Tokens with padding, and multiplications of two activations in one head."""
-        n_tokens = math.prod(self._padded(x))
+        n_tokens = x.shape[0] * math.prod(self._padded(x))
         return n_tokens, 2 * n_tokens * math.prod(self.window) * self.head_dim
 
 
@@ -141,3 +141,8 @@ class SeparableCosineWindows(SeparableWindows):
         bias = None if self.qkv.bias is None else "qkv.bias"
         per_head = self.each("logit_scale", 0), self.each("cpb_mlp.2.weight", 0)
         return (*self.made("qkv.weight", bias), *per_head, self.read("proj.weight"))
+
+    def weights(self, n_positions: int) -> dict[str, int]:
+        """Those of every attention, and those that say what places mean."""
+        n_places = math.prod(self.relative_coords_table.shape[:-1])
+        return super().weights(n_positions) | {"cpb_mlp.0.weight": n_places, "cpb_mlp.2.weight": n_places}

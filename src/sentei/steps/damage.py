@@ -1,0 +1,67 @@
+"""What the loss of some units does to a network, on scoring rows, without any training."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from sentei.evaluation.divergence import mean_divergence
+from sentei.importance import ScoringRows
+from sentei.models import reestimate_batchnorm
+from sentei.models.inference import logits
+from sentei.models.rows import rows_at_once
+from sentei.sparsity.reconstruction import reconstruct_units
+from sentei.steps.examples import OpenUri, open_split, preprocessing_of
+from sentei.structure import Keep, Structure
+from sentei.surgery.removal import remove_places
+
+BATCH = 256
+PROBED = 1024
+"""Scoring rows that a probe looks at: the damage of a few hundred networks is measured on them."""
+
+
+def scoring_rows(data: Mapping[str, Any], open_uri: OpenUri | None) -> ScoringRows:
+    """The rows of the scoring split, as criteria take them."""
+    rows = open_split(data, "scoring", open_uri)
+    return ScoringRows(rows.inputs, rows.labels, preprocessing_of(data), rows_at_once(rows.labels, BATCH))
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The mean divergence from the dense network once some units are gone and BatchNorm was re-estimated.
+
+    Attributes:
+        model: With all of its units; only read.
+        structure: Of this network.
+        rows: Of the scoring split.
+        reconstruct: Whether the layers that read the units are fitted to their old outputs first.
+        expected: The dense network's logits for the rows.
+    """
+
+    model: nn.Module
+    structure: Structure
+    rows: ScoringRows
+    reconstruct: bool
+    expected: np.ndarray
+
+    @classmethod
+    def of(cls, model: nn.Module, structure: Structure, rows: ScoringRows, *, reconstruct: bool) -> "Damage":
+        """Of a network whose units are all there, on the first rows."""
+        first = ScoringRows(rows.inputs[:PROBED], rows.labels[:PROBED], rows.preprocessing, rows.batch_size)
+        expected = logits(model, first.inputs, first.preprocessing, first.batch_size)
+        return cls(model, structure, first, reconstruct, expected)
+
+    def __call__(self, keep: Keep) -> float:
+        """In nats for a row; 0 if every unit stays."""
+        if all(np.all(mask) for mask in keep.values()):
+            return 0.0
+        slim = copy.deepcopy(self.model)
+        if self.reconstruct:
+            reconstruct_units(slim, self.structure, keep, self.rows)
+        remove_places(slim, self.structure.kept(keep))
+        reestimate_batchnorm(slim, self.rows.inputs, self.rows.preprocessing, self.rows.batch_size)
+        told = logits(slim, self.rows.inputs, self.rows.preprocessing, self.rows.batch_size)
+        return mean_divergence(told, self.expected)

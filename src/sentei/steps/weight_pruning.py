@@ -1,0 +1,72 @@
+"""Single weights, blocks or some of every few leave a network: they are masked, in one round or in several."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from sentei.importance import CRITERIA, ScoringRows, score
+from sentei.models import reestimate_batchnorm
+from sentei.sparsity import Granularity, allocate, apply_masks, fit_sparsity
+from sentei.sparsity.exceptions import Exceptions
+from sentei.sparsity.reconstruction import reconstruct_weights
+from sentei.steps.costing import budget_of
+from sentei.steps.rounds import exceptions_of, totals
+
+Masks = dict[str, torch.Tensor]
+
+
+def prune_weights(
+    model: nn.Module,
+    spec: Mapping[str, Any],
+    scores: Mapping[str, torch.Tensor],
+    rows: ScoringRows,
+    seed: int,
+    recover: Callable[[nn.Module, int, Masks], None],
+) -> Masks:
+    """The masks of a variant, already applied, with BatchNorm re-estimated.
+
+    Args:
+        model: The dense model; changed in place.
+        spec: The variant's specification.
+        scores: Of the dense model, by the variant's criterion.
+        rows: Of the scoring split.
+        seed: For criteria that draw.
+        recover: Trains the network between two rounds, in place, with the masks so far.
+
+    Raises:
+        ModelError: A layer would vanish, or the budget cannot be reached.
+    """
+    granularity, masks = Granularity.parse(spec["granularity"]), Masks()
+    reached = totals(spec, _final(model, spec, scores, granularity))
+    for number, sparsity in enumerate(reached):
+        if number:
+            recover(model, number, masks)
+            seen = rows if CRITERIA[spec["criterion"]].needs_rows else None
+            scores = _once_gone(score(model, spec["criterion"], list(scores), seed, seen), masks)
+        masks = allocate(scores, sparsity, spec["allocation"], granularity, _exceptions(spec, number))
+        if spec.get("reconstruct"):
+            reconstruct_weights(model, masks, rows)
+        apply_masks(model, masks)
+        reestimate_batchnorm(model, rows.inputs, rows.preprocessing, rows.batch_size)
+    return masks
+
+
+def _final(model: nn.Module, spec: Mapping[str, Any], scores: Mapping[str, torch.Tensor], what: Granularity) -> float:
+    if what.kind == "n:m":
+        return 1 - what.first / what.second
+    if "budget" in spec:
+        return fit_sparsity(model, scores, budget_of(spec), spec["allocation"], exceptions_of(spec))
+    return float(spec["sparsity"])
+
+
+def _once_gone(scores: Mapping[str, torch.Tensor], masks: Masks) -> Masks:
+    """A weight that has left does not come back."""
+    return {name: values.masked_fill(~masks[name], float("-inf")) for name, values in scores.items()}
+
+
+def _exceptions(spec: Mapping[str, Any], number: int) -> Exceptions:
+    """Shares of the dense network in this round."""
+    last = exceptions_of(spec)
+    return {pattern: wish if wish == "keep" else totals(spec, float(wish))[number] for pattern, wish in last.items()}

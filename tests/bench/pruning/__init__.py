@@ -1,0 +1,1 @@
+"""Structured pruning beside torch-pruning and ModelOpt's FastNAS."""
