@@ -13,7 +13,13 @@ RESULTS = Path(__file__).with_name("results")
 PACKAGES = ("sentei", "numpy", "scipy", "torch", "onnxruntime", "kfp", "mlflow")
 
 
-def keep(name: str, figures: dict[str, Any], seeds: dict[str, int], load_before: float) -> Path:
+def keep(
+    name: str,
+    figures: dict[str, Any],
+    seeds: dict[str, int],
+    load_before: float,
+    started: dict[str, Any] | None = None,
+) -> Path:
     """Write one benchmark's figures to ``results/<name>.json``, with their circumstances.
 
     Args:
@@ -21,22 +27,23 @@ def keep(name: str, figures: dict[str, Any], seeds: dict[str, int], load_before:
         figures: What was measured; units end the names.
         seeds: Every seed that was used, by purpose.
         load_before: Load average over one minute before the benchmark; above 0 the machine was not its own.
+        started: Circumstances when a long benchmark began; those at its end if None.
     """
-    record = {"benchmark": name, **circumstances(), "load_before": round(load_before, 2), "seeds": seeds}
+    record = {"benchmark": name, **(started or circumstances()), "load_before": round(load_before, 2), "seeds": seeds}
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record | {"figures": figures}, indent=2) + "\n")
     return path
 
 
-def circumstances() -> dict[str, Any]:
-    """Commit, date, hardware and versions, now."""
+def circumstances(*peers: str) -> dict[str, Any]:
+    """Commit, date, hardware and versions, now; those of packages that are compared with, too."""
     return {
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--", "src", "components", "pipelines")),
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "hardware": {"cpu": _cpu(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in (*PACKAGES, *peers)}},
     }
 
 

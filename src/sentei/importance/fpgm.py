@@ -21,7 +21,7 @@ def score_fpgm_units(subject: Subject, structure: Structure) -> Scores:
         structure: The groups.
 
     Returns:
-        By group, ``(n_units,)``; larger = keep. Identical filters tie.
+        By group, ``(n_units,)``; larger = keep.
 
     Raises:
         ModelError: No layer's weight makes the units of a group.
@@ -32,7 +32,8 @@ def score_fpgm_units(subject: Subject, structure: Structure) -> Scores:
     scores = {}
     for group in structure.groups:
         points = _filters(subject.model, group)
-        apart = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+        points = points - points.mean(dim=0)  # distances come from products: the smaller the numbers, the less is lost
+        apart = torch.cdist(points, points, compute_mode="use_mm_for_euclid_dist").fill_diagonal_(0.0)
         scores[group.name] = apart.sum(dim=1).float()
     return scores
 

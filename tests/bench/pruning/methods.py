@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sentei.evaluation.macs import count_macs
 from sentei.importance import ScoringRows, score_units
@@ -111,7 +110,7 @@ def fastnas(task: Task) -> nn.Module:
         import modelopt.torch.prune as prune
 
         torch.manual_seed(task.seed)
-        np.random.seed(task.seed)  # noqa: NPY002 - the peer draws from it
+        np.random.seed(task.seed)
         model = copy.deepcopy(task.model)
         divisor = {"nn.Conv2d": {"*": {"channel_divisor": 1}}, "nn.Linear": {"*": {"feature_divisor": 1}}}
         with tempfile.TemporaryDirectory() as folder:
@@ -145,6 +144,7 @@ def _estimated(model: nn.Module, task: Task) -> nn.Module:
 METHODS: dict[str, Method] = {
     "sentei: group-L2, global": ours("magnitude-l2", "global", reconstruct=False),
     "sentei: group-L2, global, fitted": ours("magnitude-l2", "global", reconstruct=True),
+    "sentei: group-L2, search, fitted": ours("magnitude-l2", "search", reconstruct=True),
     "sentei: group-L2, search": ours("magnitude-l2", "search", reconstruct=False),
     "sentei: OBS, search, fitted": ours("obs", "search", reconstruct=True),
     "torch-pruning: group-L2, local": group_l2(is_global=False),
