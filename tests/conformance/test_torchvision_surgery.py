@@ -27,7 +27,7 @@ def named(name: str, input_shape: Sequence[int] = SMALL, task: str = "classifica
 
 
 def vision(name: str, **kwargs: object) -> nn.Module:
-    """torchvision's own network."""
+    """A network as torchvision builds it."""
     torch.manual_seed(0)
     network: nn.Module = getattr(models, name)(weights=None, num_classes=10, **kwargs)
     return network.eval()

@@ -31,7 +31,7 @@ def shortcut(n_channels: int) -> nn.Module:
     """He's option A: fewer pixels, and zeros beside the channels; the number of zeros is fixed."""
     zeros = (0, 0, 0, 0, n_channels // 2, n_channels // 2)
     wide = conv(n_channels, 2 * n_channels, 3, stride=2)
-    return Told(lambda m, x: torch.relu(m.a(x) + F.pad(x[:, :, ::2, ::2], zeros)), a=wide)
+    return Told(lambda m, x: F.leaky_relu(m.a(x) + F.pad(x[:, :, ::2, ::2], zeros)), a=wide)
 
 
 STAGES: dict[str, Callable[[int], tuple[nn.Module, int]]] = {
@@ -45,46 +45,82 @@ STAGES: dict[str, Callable[[int], tuple[nn.Module, int]]] = {
     "instance norm": lambda c: (nn.InstanceNorm2d(c, affine=True), c),
     "group norm": lambda c: (nn.GroupNorm(c // 2, c), c),
     "layer norm over channels": lambda c: (
-        Told(lambda m, x: m.norm(x.movedim(1, -1)).movedim(-1, 1), norm=nn.LayerNorm(c)), c),
+        Told(lambda m, x: m.norm(x.movedim(1, -1)).movedim(-1, 1), norm=nn.LayerNorm(c)),
+        c,
+    ),
     "prelu": lambda c: (nn.PReLU(c), c),
     "gelu": lambda c: (nn.GELU(), c),
     "sigmoid": lambda c: (nn.Sigmoid(), c),
     "residual": lambda c: (
-        Told(lambda m, x: torch.relu(x + m.b(torch.relu(m.norm(m.a(x))))), a=conv(c, 4, 3), norm=nn.BatchNorm2d(4), b=conv(4, c)), c),
-    "concatenation": lambda c: (Told(lambda m, x: torch.cat([m.a(x), x, m.b(x)], 1), a=conv(c, 4), b=conv(c, 2, 3)), c + 6),
+        Told(
+            lambda m, x: F.leaky_relu(x + m.b(F.leaky_relu(m.norm(m.a(x))))),
+            a=conv(c, 4, 3),
+            norm=nn.BatchNorm2d(4),
+            b=conv(4, c),
+        ),
+        c,
+    ),
+    "concatenation": lambda c: (
+        Told(lambda m, x: torch.cat([m.a(x), x, m.b(x)], 1), a=conv(c, 4), b=conv(c, 2, 3)),
+        c + 6,
+    ),
     "squeeze and excitation": lambda c: (
-        Told(lambda m, x: x * torch.sigmoid(m.b(torch.relu(m.a(x.mean((2, 3), keepdim=True))))), a=conv(c, 4), b=conv(4, c)), c),
+        Told(
+            lambda m, x: x * torch.sigmoid(m.b(F.leaky_relu(m.a(x.mean((2, 3), keepdim=True))))),
+            a=conv(c, 4),
+            b=conv(4, c),
+        ),
+        c,
+    ),
     "squeeze and excitation by linear layers": lambda c: (
-        Told(lambda m, x: x * torch.sigmoid(m.b(torch.relu(m.a(x.mean((2, 3))))))[:, :, None, None].expand_as(x),
-             a=nn.Linear(c, 4), b=nn.Linear(4, c)), c),
+        Told(
+            lambda m, x: x * torch.sigmoid(m.b(F.leaky_relu(m.a(x.mean((2, 3))))))[:, :, None, None].expand_as(x),
+            a=nn.Linear(c, 4),
+            b=nn.Linear(4, c),
+        ),
+        c,
+    ),
     "half gates half": lambda c: (Told(lambda m, x: torch.mul(*m.a(x).chunk(2, 1)), a=conv(c, 12)), 6),
     "pad shortcut": lambda c: (shortcut(c), 2 * c),
     "layer used twice": lambda c: (
-        Told(lambda m, x: m.b(torch.relu(m.b(torch.relu(m.a(x))))), a=conv(c, 6), b=conv(6, 6, 3)), 6),
-    "channel shuffle": lambda c: (
-        Told(lambda m, x: x.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)), c),
+        Told(lambda m, x: m.b(F.leaky_relu(m.b(F.leaky_relu(m.a(x))))), a=conv(c, 6), b=conv(6, 6, 3)),
+        6,
+    ),
+    "channel shuffle": lambda c: (Told(lambda m, x: x.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)), c),
     "half of the channels": lambda c: (Told(lambda m, x: x[:, : c // 2] + x[:, c // 2 :]), c // 2),
     "difference to the mean": lambda c: (Told(lambda m, x: x - x.mean(1, keepdim=True)), c),
     "spatial mask": lambda c: (Told(lambda m, x: x * torch.sigmoid(m.a(x)), a=conv(c, 1, 3)), c),
     "scale": lambda c: (Scale(c), c),
     "interpolation": lambda c: (Told(lambda m, x: F.interpolate(x, size=(6, 6), mode="bilinear")), c),
     "pixel shuffle": lambda c: (Told(lambda m, x: F.pixel_shuffle(m.a(x), 2), a=conv(c, 16)), 4),
-    "pixel unshuffle": lambda c: (Told(lambda m, x: m.a(F.pixel_unshuffle(F.interpolate(x, (4, 4)), 2)), a=conv(4 * c, 6)), 6),
+    "pixel unshuffle": lambda c: (
+        Told(lambda m, x: m.a(F.pixel_unshuffle(F.interpolate(x, (4, 4)), 2)), a=conv(4 * c, 6)),
+        6,
+    ),
     "max pooling": lambda c: (nn.MaxPool2d(3, 1, 1), c),
     "frame": lambda c: (nn.ReflectionPad2d(1), c),
     "repeated": lambda c: (Told(lambda m, x: m.a(x.repeat(1, 2, 1, 1)), a=conv(2 * c, 4)), 4),
     "channels last": lambda c: (
-        Told(lambda m, x: m.b(torch.relu(m.a(x.permute(0, 2, 3, 1)))).permute(0, 3, 1, 2), a=nn.Linear(c, 10), b=nn.Linear(10, 6)), 6),
-}  # fmt: skip
+        Told(
+            lambda m, x: m.b(F.leaky_relu(m.a(x.permute(0, 2, 3, 1)))).permute(0, 3, 1, 2),
+            a=nn.Linear(c, 10),
+            b=nn.Linear(10, 6),
+        ),
+        6,
+    ),
+}
 """By name: from a number of channels, at least 2 and even, to a module and how many it makes."""
 
 HEADS: dict[str, Callable[[int], nn.Module]] = {
     "mean": lambda c: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, 5)),
-    "flattened": lambda c: nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * c, 7), nn.ReLU(), nn.Linear(7, 5)),
+    "flattened": lambda c: nn.Sequential(
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * c, 7), nn.LeakyReLU(), nn.Linear(7, 5)
+    ),
     "mean and deviation": lambda c: Told(
-        lambda m, x: m.last(torch.cat([x.mean((2, 3)), (x * x).mean((2, 3)).sqrt()], 1)), last=nn.Linear(2 * c, 5)),
+        lambda m, x: m.last(torch.cat([x.mean((2, 3)), (x * x).mean((2, 3)).sqrt()], 1)), last=nn.Linear(2 * c, 5)
+    ),
     "pixels": lambda c: nn.Conv2d(c, 5, 1),
-}  # fmt: skip
+}
 
 
 class Scale(nn.Module):

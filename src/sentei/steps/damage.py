@@ -51,8 +51,7 @@ class Damage:
     def of(cls, model: nn.Module, structure: Structure, rows: ScoringRows, *, reconstruct: bool) -> "Damage":
         """Of a network whose units are all there, on the first rows."""
         first = ScoringRows(rows.inputs[:PROBED], rows.labels[:PROBED], rows.preprocessing, rows.batch_size)
-        expected = logits(model, first.inputs, first.preprocessing, first.batch_size)
-        return cls(model, structure, first, reconstruct, expected)
+        return cls(model, structure, first, reconstruct, opinion(model, first))
 
     def __call__(self, keep: Keep) -> float:
         """In nats for a row; 0 if every unit stays."""
@@ -62,6 +61,33 @@ class Damage:
         if self.reconstruct:
             reconstruct_units(slim, self.structure, keep, self.rows)
         remove_places(slim, self.structure.kept(keep))
-        reestimate_batchnorm(slim, self.rows.inputs, self.rows.preprocessing, self.rows.batch_size)
-        told = logits(slim, self.rows.inputs, self.rows.preprocessing, self.rows.batch_size)
-        return mean_divergence(told, self.expected)
+        settle_batchnorm(slim, self.rows, self.expected if self.reconstruct else None)
+        return _divergence(slim, self.rows, self.expected)
+
+
+def opinion(model: nn.Module, rows: ScoringRows) -> np.ndarray:
+    """The network's logits for the first rows, by which it is compared with what is made of it."""
+    return logits(model, rows.inputs[:PROBED], rows.preprocessing, rows.batch_size)
+
+
+def settle_batchnorm(model: nn.Module, rows: ScoringRows, expected: np.ndarray | None = None) -> None:
+    """Re-estimates BatchNorm after weights have changed.
+
+    Layers that were fitted to their old outputs fit the old statistics, too; new ones may be worse. Then both are
+    tried, and those stay with which the network is nearer to the dense one.
+
+    Args:
+        model: Its BatchNorm buffers change in place.
+        rows: Of the scoring split.
+        expected: The dense network's logits for the first of these rows, if layers were fitted; None otherwise.
+    """
+    old = None if expected is None else copy.deepcopy(model.state_dict())
+    before = 0.0 if expected is None else _divergence(model, rows, expected)
+    reestimate_batchnorm(model, rows.inputs, rows.preprocessing, rows.batch_size)
+    if old is not None and expected is not None and before < _divergence(model, rows, expected):
+        model.load_state_dict(old)
+
+
+def _divergence(model: nn.Module, rows: ScoringRows, expected: np.ndarray) -> float:
+    told = logits(model, rows.inputs[: len(expected)], rows.preprocessing, rows.batch_size)
+    return mean_divergence(told, expected)

@@ -8,14 +8,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from sentei.importance import CRITERIA, ScoringRows, score_units
-from sentei.models import reestimate_batchnorm
 from sentei.models.attention import separate_heads
 from sentei.sparsity import Budget, Curves, fit_units, keep_units, measure_curves, search
 from sentei.sparsity.fitting import Cost
 from sentei.sparsity.reconstruction import reconstruct_units
 from sentei.steps import layout
 from sentei.steps.costing import EVALUATIONS, budget_of, cost_of
-from sentei.steps.damage import Damage
+from sentei.steps.damage import Damage, opinion, settle_batchnorm
 from sentei.steps.rounds import exceptions_of, step, totals
 from sentei.steps.sensitivity import search_key
 from sentei.structure import Keep, Structure, trace
@@ -108,10 +107,11 @@ class UnitPruning:
         return Curves.from_json(json.dumps(stored[key]))
 
     def _cut(self, model: nn.Module, structure: Structure, keep: Keep) -> None:
-        if self.spec.get("reconstruct"):
+        expected = opinion(model, self.rows) if self.spec.get("reconstruct") else None
+        if expected is not None:
             reconstruct_units(model, structure, keep, self.rows)
         self.surgery = self.surgery.then(cut(model, structure, keep, tuple(self.data["input"]["shape"])))
-        reestimate_batchnorm(model, self.rows.inputs, self.rows.preprocessing, self.rows.batch_size)
+        settle_batchnorm(model, self.rows, expected)
 
     def _seen(self) -> ScoringRows | None:
         return self.rows if CRITERIA[self.spec["criterion"]].needs_rows else None

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from sentei.importance import CRITERIA, ScoringRows, score
-from sentei.models import reestimate_batchnorm
 from sentei.sparsity import Granularity, allocate, apply_masks, fit_sparsity
 from sentei.sparsity.exceptions import Exceptions
 from sentei.sparsity.reconstruction import reconstruct_weights
 from sentei.steps.costing import budget_of
+from sentei.steps.damage import opinion, settle_batchnorm
 from sentei.steps.rounds import exceptions_of, totals
 
 Masks = dict[str, torch.Tensor]
@@ -46,10 +46,11 @@ def prune_weights(
             seen = rows if CRITERIA[spec["criterion"]].needs_rows else None
             scores = _once_gone(score(model, spec["criterion"], list(scores), seed, seen), masks)
         masks = allocate(scores, sparsity, spec["allocation"], granularity, _exceptions(spec, number))
-        if spec.get("reconstruct"):
+        expected = opinion(model, rows) if spec.get("reconstruct") else None
+        if expected is not None:
             reconstruct_weights(model, masks, rows)
         apply_masks(model, masks)
-        reestimate_batchnorm(model, rows.inputs, rows.preprocessing, rows.batch_size)
+        settle_batchnorm(model, rows, expected)
     return masks
 
 

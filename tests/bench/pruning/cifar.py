@@ -3,6 +3,7 @@
 import copy
 import io
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,5 @@ def _rows(n: int) -> np.ndarray:
 def _images(stored: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """``(n, 3, 32, 32)`` uint8."""
     ends = [*offsets.tolist(), len(stored)] if len(offsets) and offsets[-1] != len(stored) else offsets.tolist()
-    pictures = [
-        np.asarray(Image.open(io.BytesIO(stored[first:last].tobytes())))
-        for first, last in zip(ends[:-1], ends[1:], strict=True)
-    ]
+    pictures = [np.asarray(Image.open(io.BytesIO(stored[first:last].tobytes()))) for first, last in pairwise(ends)]
     return np.stack(pictures).transpose(0, 3, 1, 2)

@@ -17,7 +17,7 @@ from sentei.models import reestimate_batchnorm
 from sentei.models.inference import logits
 from sentei.sparsity import Budget, fit_units, measure_curves, search
 from sentei.sparsity.reconstruction import reconstruct_units
-from sentei.steps.damage import Damage
+from sentei.steps.damage import Damage, opinion, settle_batchnorm
 from sentei.structure import trace
 from sentei.surgery import cut
 
@@ -61,10 +61,12 @@ def ours(criterion: str, allocation: str, *, reconstruct: bool) -> Method:
             keep = search(structure, scores, curves, budget, structure.macs, damage)
         else:
             keep = fit_units(structure, scores, budget, allocation, structure.macs)
+        expected = opinion(model, task.rows) if reconstruct else None
         if reconstruct:
             reconstruct_units(model, structure, keep, task.rows)
         cut(model, structure, keep, task.shape)
-        return _estimated(model, task)
+        settle_batchnorm(model, task.rows, expected)
+        return model.eval()
 
     return method
 

@@ -42,7 +42,10 @@ def maxvit() -> nn.Module:
 
 
 NETS: dict[str, Build] = {"vit": vit, "swin": swin, "swin_v2": swin_v2, "maxvit": maxvit}
-SHAPES = {"vit": [(3, 32, 32)], "swin": [(3, 32, 32), (3, 24, 40)], "swin_v2": [(3, 32, 32), (3, 20, 44)], "maxvit": [(3, 32, 32)]}  # fmt: skip
+SHAPES = {
+    "vit": [(3, 32, 32)], "swin": [(3, 32, 32), (3, 24, 40)], "swin_v2": [(3, 32, 32), (3, 20, 44)],
+    "maxvit": [(3, 32, 32)],
+}  # fmt: skip
 N_ATTENTIONS = {"vit": 2, "swin": 4, "swin_v2": 4, "maxvit": 4}
 CASES = [(name, shape) for name, shapes in SHAPES.items() for shape in shapes]
 

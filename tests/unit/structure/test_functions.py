@@ -88,7 +88,7 @@ FREE = {
     "pooling": (lambda m, a, b: F.max_pool2d(a, 2) + F.avg_pool2d(b, 2), TIED),
     "max over pixels": (lambda m, a, b: a.amax((2, 3), keepdim=True), A),
     "half gates half": (lambda m, a, b: m.wide(torch.mul(*a.chunk(2, 1))), {"a": 4, "wide": 8, "read": 4}),
-    "unequal split of equal parts": (lambda m, a, b: m.wide(torch.mul(*a.split([4, 4], 1))), {"a": 4, "wide": 8, "read": 4}),
+    "split by sizes": (lambda m, a, b: m.wide(torch.mul(*a.split([4, 4], 1))), {"a": 4, "wide": 8, "read": 4}),
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ MIXED = {
     "cumsum": lambda m, a, b: a.cumsum(1),
     "sort": lambda m, a, b: a.sort(1).values,
     "top channels": lambda m, a, b: a.topk(8, 1).values,
-    "outer sum": lambda m, a, b: (a.mean((2, 3))[:, :, None] + b.mean((2, 3))[:, None, :]).unsqueeze(1).expand(-1, 8, 8, 8),
+    "outer sum": lambda m, a, b: (a.mean((2, 3))[:, :, None] + b.mean((2, 3))[:, None, :]).expand(8, 8, 8)[None],
     "a channel is set": in_place_of_a_channel,
     "written into a view": written_into_a_view,
     "copied into a part": copied_into_a_part,
@@ -147,7 +147,7 @@ MIXED = {
     "a list": listed,
     "one number": one_number,
     "numpy": through_numpy,
-    "channels as pixels": lambda m, a, b: F.max_pool1d(a.flatten(2).transpose(1, 2), 3, 1, 1).transpose(1, 2).unflatten(2, (8, 8)),
+    "channels as pixels": lambda m, a, b: F.max_pool2d(a.transpose(1, 2), 3, 1, 1).transpose(1, 2),
     "stacked": lambda m, a, b: torch.stack([a, b]).mean(0),
     "an index": lambda m, a, b: a[:, torch.tensor([1, 0, 2, 3, 4, 5, 6, 7])],
     "mask spread by a number": lambda m, a, b: a * b[:, :1].repeat(1, 8, 1, 1),
@@ -182,7 +182,7 @@ def test_parts_taken_by_their_place_keep_channels(name):
 
 
 def test_positions_beside_zeros_stay():
-    """b is added to a beside four zeros on each side: only the eight in the middle can leave, with those of a."""
+    """Here b is added to a beside four zeros on each side: only the eight in the middle can leave, with those of a."""
 
     def function(m, a, b):
         return m.wide(b) + F.pad(a, (0, 0, 0, 0, 4, 4))

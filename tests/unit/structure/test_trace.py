@@ -91,8 +91,10 @@ NETS = {
         block=torchvision.models.swin_transformer.SwinTransformerBlockV2,
         downsample_layer=torchvision.models.swin_transformer.PatchMergingV2,
     ),
-    "encoder": lambda: nn.Sequential(nn.Flatten(2), nn.Linear(1024, 16), nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)),
-    "recurrent": lambda: nn.Sequential(nn.Flatten(2), nn.Linear(1024, 16), nn.ReLU(), nn.Linear(16, 8), First(nn.GRU(8, 4, batch_first=True))),
+    "encoder": lambda: nn.Sequential(
+        nn.Flatten(2), nn.Linear(1024, 16), nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)),
+    "recurrent": lambda: nn.Sequential(
+        nn.Flatten(2), nn.Linear(1024, 16), nn.ReLU(), nn.Linear(16, 8), First(nn.GRU(8, 4, batch_first=True))),
 }  # fmt: skip
 
 

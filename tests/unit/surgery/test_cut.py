@@ -22,7 +22,11 @@ def small():
 
 
 SHAPE = (3, 8, 8)
-KEEP = {"0": np.array([True, False, True]), "5": np.array([False, True, True, True]), "7": np.array([True] * 3 + [False] * 2)}  # fmt: skip
+KEEP = {
+    "0": np.array([True, False, True]),
+    "5": np.array([False, True, True, True]),
+    "7": np.array([True, True, True, False, False]),
+}
 
 
 def test_every_tensor_keeps_the_values_of_what_stays():
@@ -151,7 +155,7 @@ def test_groups_that_fail_only_together_are_named_together():
 
     network, keep = Never(), np.array([True] * 5 + [False])
 
-    with pytest.raises(ModelError, match="the units of 'one', 'two' cannot leave together.*too narrow"):
+    with pytest.raises(ModelError, match=r"the units of 'one', 'two' cannot leave together.*too narrow"):
         cut(network, trace(network, (4,)), {"one": keep, "two": keep}, (4,))
 
 
@@ -199,14 +203,14 @@ def test_a_network_that_answers_with_a_dictionary():
 
     network = Told()
 
-    with pytest.raises(ModelError, match="Told answers with a dict.*gives its logits alone"):
+    with pytest.raises(ModelError, match=r"Told answers with a dict.*gives its logits alone"):
         cut(network, trace(network, (4,)), {"body": np.array([True] * 5 + [False])}, (4,))
 
 
 def test_the_structure_of_another_network():
     other = trace(nn.Sequential(nn.Linear(4, 7), nn.Linear(7, 2)), (4,))
 
-    with pytest.raises(ModelError, match="expects 7 places in dimension 0 of '0.weight', the model has 6"):
+    with pytest.raises(ModelError, match=r"expects 7 places in dimension 0 of '0.weight', the model has 6"):
         cut(nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2)), other, {"0": np.array([True] * 6 + [False])}, (4,))
 
 

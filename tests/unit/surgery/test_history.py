@@ -112,7 +112,7 @@ def test_the_record_of_the_tests_below_is_good():
 )
 def test_damaged_records_are_refused(damaged, told):
     with pytest.raises(
-        ArtifactError, match="expected the history of a surgery in the format sentei.surgery/1"
+        ArtifactError, match=r"expected the history of a surgery in the format sentei.surgery/1"
     ) as caught:
         History.from_json(damaged)
 
@@ -133,7 +133,7 @@ def test_the_steps_of_a_wider_network_are_refused():
     network = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2))
     step = cut(network, trace(network, (4,)), {"0": np.array([True] * 5 + [False])}, (4,))
 
-    with pytest.raises(ModelError, match="expects 6 places in dimension 0 of '0.weight', the model has 5"):
+    with pytest.raises(ModelError, match=r"expects 6 places in dimension 0 of '0.weight', the model has 5"):
         History((step,)).apply(copy.deepcopy(network))
 
 
