@@ -38,3 +38,14 @@ def units(network: nn.Module, shape: tuple[int, ...] = SHAPE) -> dict[str, int]:
         if "no channel or head can leave" in str(error):
             return {}
         raise
+
+
+def makers(network: nn.Module) -> dict[str, int]:
+    """By the layers that make a group, such as ``a+b``: units."""
+    if not units(network):
+        return {}
+    made = {}
+    for group in trace(network, SHAPE).groups:
+        tensors = [m.tensor for m in group.members if m.role == "out" and m.tensor.endswith("weight")]
+        made["+".join(sorted(tensor.removesuffix(".weight") for tensor in tensors))] = group.n_units
+    return made
