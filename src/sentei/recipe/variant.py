@@ -74,11 +74,18 @@ class Variant(Section):
         """All of it but the recovery, as the plan freezes it; what older plans lack stands there only if chosen."""
         always = {"criterion", "granularity", "allocation"}
         chosen = self.model_dump(exclude={"finetune"}, exclude_defaults=True)
+        if self.layers:
+            chosen["layers"] = _pairs(self.layers)
         return {**{name: getattr(self, name) for name in sorted(always)}, **chosen}
 
 
+def _pairs(layers: Layers) -> list[list[str]]:
+    """Pattern and wish in the order of the recipe, which decides; the names of a mapping lose it in a plan's text."""
+    return [[pattern, wish] for pattern, wish in layers.items()]
+
+
 def _short(layers: Layers) -> str:
-    return hashlib.sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()[:6]
+    return hashlib.sha256(json.dumps(_pairs(layers)).encode()).hexdigest()[:6]
 
 
 def _faults(variant: Variant) -> list[str]:
@@ -99,7 +106,11 @@ def _faults(variant: Variant) -> list[str]:
         "granularity weight or channel beside a budget": variant.budget and "block" in variant.granularity,
         "schedule iterative or cubic beside rounds above 1": (variant.rounds > 1) != (variant.schedule != "one-shot"),
         "schedule one-shot beside granularity n:m": n_of_m and variant.rounds > 1,
+        "schedule iterative or cubic beside round_epochs": variant.round_epochs > 1 and variant.schedule == "one-shot",
         "n below m in granularity n:m": n_of_m and not _fewer(variant.granularity),
+        "allocation global beside granularity n:m, which takes the same from everywhere": n_of_m
+        and variant.allocation != "global",
+        "keep alone in layers beside granularity n:m": n_of_m and set(variant.layers.values()) - {"keep"},
     }
     return [text for text, wrong in checks.items() if wrong]
 

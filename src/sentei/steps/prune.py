@@ -74,7 +74,7 @@ def _prune(
 ) -> None:
     model, rows = read_network(source), scoring_rows(data, open_uri)
     names, dense = prunable_weights(model), dict(model.named_parameters())
-    between = _Recovery(spec, data, source, open_uri)
+    between = _Recovery(spec, data, source, scored.digest, open_uri)
     units = spec["granularity"] == "channel"
     scores = read_scores(scored, read_tensors(scored.file(layout.SCORES)), spec["criterion"], units=units)
     with work("prune"):
@@ -101,6 +101,7 @@ class _Recovery:
     spec: Mapping[str, Any]
     data: Mapping[str, Any]
     dense: layout.Artifact
+    scores: str
     open_uri: OpenUri | None
 
     def __call__(self, model: nn.Module, number: int, masks: Mapping[str, Tensor] | None = None) -> None:
@@ -111,7 +112,7 @@ class _Recovery:
             seed_for(self.spec["seed"], f"round/{number}"),
             stage="prune",
             subject=self.spec["name"],
-            key=key_of(self.dense.digest, self.spec, number),
+            key=key_of(self.dense.digest, self.scores, self.spec, number),
             open_uri=self.open_uri,
             masks=masks or {},
             teacher=read_network(self.dense),

@@ -26,12 +26,13 @@ def exceptions_of(spec: Mapping[str, Any], number: int | None = None) -> dict[st
     """The layers that do not follow the rest.
 
     Args:
-        spec: The variant's specification.
+        spec: The variant's specification; its layers are pairs of a pattern and a wish, and the first that matches
+            decides.
         number: Of the round, for shares of what the round before it left; None for shares of the dense network, to be
             reached in the last round.
     """
     found: dict[str, float | Literal["keep"]] = {}
-    for pattern, wish in spec.get("layers", {}).items():
+    for pattern, wish in spec.get("layers", ()):
         if wish == "keep":
             found[pattern] = "keep"
         else:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
@@ -88,17 +89,28 @@ class UnitPruning:
         number: int,
     ) -> Keep:
         allocation, round_to = self.spec["allocation"], int(self.spec.get("round_to", 1))
-        others: dict[str, Any] = {"exceptions": exceptions_of(self.spec, number), "round_to": round_to}
+        others: dict[str, Any] = {"exceptions": self._exceptions(structure, number), "round_to": round_to}
         if "budget" not in self.spec:
             return keep_units(structure, scores, step(reached, number), allocation, **others)
         measure, cost = budget_of(self.spec).measure, self._cost(model, structure)
-        budget = Budget(measure, (1 - reached[number]) * self._whole, is_share=False)
+        budget = Budget(measure, self._limit(reached, number), is_share=False)
         others["n_evaluations"] = EVALUATIONS if measure == "latency_ms" else None
         if allocation != "search":
             return fit_units(structure, scores, budget, allocation, cost, **others)
         damage = Damage.of(model, structure, self.rows, reconstruct=self.spec.get("reconstruct", False))
         curves = measure_curves(structure, scores, damage, round_to=round_to) if number else self._curves()
         return search(structure, scores, curves, budget, cost, damage, **others)
+
+    def _limit(self, reached: tuple[float, ...], number: int) -> float:
+        if number == len(reached) - 1:
+            return budget_of(self.spec).limit(self._whole)  # as asked, not as shares of shares round it
+        return (1 - reached[number]) * self._whole
+
+    def _exceptions(self, structure: Structure, number: int) -> dict[str, Any]:
+        """Those that a group is left for: one of a single unit is no group any more."""
+        found = exceptions_of(self.spec, number)
+        left = [pattern for pattern in found if any(fnmatchcase(group.name, pattern) for group in structure.groups)]
+        return {pattern: found[pattern] for pattern in left} if number else found
 
     def _curves(self) -> Curves:
         """Those of the dense network, which were measured with its scores."""

@@ -1,13 +1,15 @@
 """Single weights, blocks or some of every few leave a network: they are masked, in one round or in several."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import nn
 
+from sentei.errors import ModelError
 from sentei.importance import CRITERIA, ScoringRows, score
-from sentei.sparsity import Granularity, allocate, apply_masks, fit_sparsity
+from sentei.sparsity import Budget, Granularity, allocate, apply_masks, fit_sparsity, pack
 from sentei.sparsity.exceptions import Exceptions
 from sentei.sparsity.reconstruction import reconstruct_weights
 from sentei.steps.costing import budget_of
@@ -58,8 +60,23 @@ def _final(model: nn.Module, spec: Mapping[str, Any], scores: Mapping[str, torch
     if what.kind == "n:m":
         return 1 - what.first / what.second
     if "budget" in spec:
-        return fit_sparsity(model, scores, budget_of(spec), spec["allocation"], exceptions_of(spec))
+        budget = budget_of(spec)
+        budget = _for_tensors(budget, model, scores) if budget.measure == "bytes" else budget
+        return fit_sparsity(model, scores, budget, spec["allocation"], exceptions_of(spec))
     return float(spec["sparsity"])
+
+
+def _for_tensors(budget: Budget, model: nn.Module, names: Iterable[str]) -> Budget:
+    """What a budget for the weights' file leaves for the tensors in it, beside a header that is as long as can be."""
+    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    packed = pack(state, {name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
+    header = len(save(packed)) - sum(tensor.nbytes for tensor in packed.values())
+    limit = budget.limit(len(save(state)))
+    if limit <= header:
+        raise ModelError(
+            f"names and shapes alone take {header} bytes of the weights' file, the budget is {limit:.12g}; raise it"
+        )
+    return Budget("bytes", limit - header, is_share=False)
 
 
 def _once_gone(scores: Mapping[str, torch.Tensor], masks: Masks) -> Masks:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sentei.data import Preprocessing
@@ -25,6 +26,7 @@ SHAPE = (3, 32, 32)
 SHARES = (0.5, 0.25)
 COMPARED = ("sentei: group-L2, search, fitted", "torch-pruning: group-L2, global", "ModelOpt: FastNAS")
 N_SCORING, EPOCHS, RECOVERY, SEED = 1_000, 20, 5, 0
+KEPT = Path(".sentei") / "bench"
 PEERS = ("torch-pruning", "nvidia-modelopt")
 
 
@@ -68,7 +70,13 @@ def _dense(learned: Examples, preprocessing: Preprocessing) -> nn.Module:
     architecture = Architecture(name="resnet-20", input_shape=SHAPE, n_classes=10, kwargs={"shortcut": "projection"})
     model = build(architecture, SEED)
     settings = TrainSettings(epochs=EPOCHS, learning_rate=0.1, augment="crop-flip", warmup_epochs=1)
+    kept = KEPT / f"resnet-20-{EPOCHS}-{SEED}.safetensors"  # training is the longest part, and always gives the same
+    if kept.is_file():
+        model.load_state_dict(load_file(kept))
+        return model
     train(model, learned, preprocessing, settings, SEED, on_epoch=lambda state: print("epoch", state.epoch, flush=True))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    save_file(model.state_dict(), kept)
     return model
 
 

@@ -1,4 +1,4 @@
-"""How much quicker the pruned network answers, in ONNX Runtime and in torch, one thread, in turns with the dense one."""
+"""How much quicker pruned networks answer, in ONNX Runtime and in torch, on one thread, in turns with dense ones."""
 
 import copy
 from pathlib import Path
