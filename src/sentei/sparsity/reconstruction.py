@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -24,6 +24,10 @@ AT_ONCE = 2048
 
 BLOCK, N_TURNS = 512, 4
 """Columns of a block, and how often each has its turn: dearer with larger blocks, further from the best with fewer."""
+
+ROWS_AT_ONCE, PLACES_PER_COLUMN = 128, 16
+"""A layer is fitted on batches of so many rows until it was seen at so many places for each of its columns: of images
+with a thousand places each, more rows would change nothing but the time."""
 
 MOST_COLUMNS = 12288
 """Inputs to an output up to which a layer is reconstructed; larger ones only lose their weights."""
@@ -49,7 +53,7 @@ def reconstruct_units(
         ModelError: The structure is not that of the network, or a layer reads numbers that are not finite.
 
     Guarantee:
-        On the rows, no layer is further from what it said in the dense network than with the units' columns set to
+        On the rows that it is fitted on, no layer is further from what it said in the dense network than with the units' columns set to
         zero alone, given what it reads. Equal arguments give equal weights, bit for bit, on one machine.
 
     Source:
@@ -151,13 +155,15 @@ class _Sums:
 
     @classmethod
     def over(cls, dense: nn.Module, model: nn.Module, layer: Layer, rows: ScoringRows) -> "_Sums":
-        size = (layer.n_groups, layer.n_columns)
+        size, at_once = (layer.n_groups, layer.n_columns), min(rows.batch_size, ROWS_AT_ONCE)
         with questioned(dense), questioned(model) as device, torch.no_grad():
             vector = torch.zeros(size, dtype=torch.float64, device=device)
             square = torch.zeros(*size, size[1], dtype=torch.float64, device=device)
             sums = cls(layer, square, square.clone(), vector, vector.clone())
-            for _, batch in rows.batches(device):
+            for _, batch in replace(rows, batch_size=at_once).batches(device):
                 sums._add(_uses(dense, layer, batch), _uses(model, layer, batch))
+                if sums.n_places >= PLACES_PER_COLUMN * layer.n_columns:
+                    break
         if not bool((sums.own.isfinite() & sums.cross.isfinite()).all()):
             raise ModelError(
                 f"the layer of {layer.name!r} reads numbers that are not finite; the network is broken before it: look "

@@ -1,5 +1,7 @@
 """What a run says at its end: where its version stands, and commands that can be pasted."""
 
+import re
+
 import pytest
 
 from sentei.cli.report import show
@@ -83,3 +85,35 @@ def test_a_refusal_leaves_the_registry_alone(report):
     assert "registry:           left alone" in said
     assert "verify" not in said
     assert "nothing [more] to say" in said
+
+
+def in_the_column(said, name):
+    """The cells of a column, by variant."""
+    lines = [[cell.strip() for cell in re.split("[│┃]", line)] for line in said.splitlines()]
+    [head] = [cells for cells in lines if "variant" in cells]
+    return {cells[1]: cells[head.index(name)] for cells in lines if len(cells) == len(head) and cells is not head}
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ({"dense": "1.23456", "half": "0.5"}, {"dense": "1.235", "half": "0.500", "broken": "-"}),
+        ({"dense": "12"}, {"dense": "12.000", "half": "-", "broken": "-"}),
+        (None, {"dense": "-", "half": "-", "broken": "-"}),
+    ],
+)
+def test_the_latency_of_each_variant_stands_in_its_own_column_where_it_was_measured(tmp_path, capsys, stored, shown):
+    with layout.writing(tmp_path / "verdict", "verdict") as draft:
+        draft.facts["lines"] = []
+        costs = {"accuracy": "0.9", "bytes": "77", "macs": "88", "nonzero_macs": "66"}
+        failed = ROW | dict.fromkeys(costs, "") | {"name": "broken", "verdict": "failed", "achieved_sparsity": ""}
+        draft.write_json(layout.TABLE, [ROW | costs | {"name": "dense"}, ROW | costs, failed])
+        if stored is not None:
+            draft.write_json(layout.LATENCY, stored)
+    with layout.writing(tmp_path / "bundle", "bundle") as draft:
+        draft.write("file", b"")
+    paths = {name: {"path": str(tmp_path / name), "facts": {"status": "failed"}} for name in ("verdict", "bundle")}
+    show(paths)
+    said = capsys.readouterr().out
+    assert in_the_column(said, "ms") == shown
+    assert in_the_column(said, "non-zero MACs") == {"dense": "66", "half": "66", "broken": "-"}

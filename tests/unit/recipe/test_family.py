@@ -1,14 +1,18 @@
 """A family is a list of variants whose names tell them apart."""
 
+import json
+import re
 from itertools import product
+from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from sentei.errors import RecipeError
 from sentei.recipe import parse_recipe
-from sentei.recipe.family import Variant
+from sentei.recipe.variant import Allocation, Criterion, Schedule, Variant
 
 HEAD = """\
 name: small
@@ -38,18 +42,76 @@ def test_a_name_says_the_sparsity_in_full(sparsity, name):
     assert Variant(sparsity=sparsity).name == name
 
 
-VARIANTS = st.builds(
-    Variant,
-    criterion=st.sampled_from(["magnitude-l1", "magnitude-l2", "random"]),
-    allocation=st.sampled_from(["global", "uniform"]),
-    sparsity=st.integers(0, 9999).map(lambda n: n / 10000),
-    finetune=st.integers(0, 30),
+SHARES = st.integers(0, 9999).map(lambda n: n / 10000)
+AMOUNTS = st.one_of(st.integers(1, 9999).map(lambda n: n / 10000), st.integers(1, 99999))
+MEASURES = ("macs", "parameters", "bytes", "latency", "latency_ms")
+CHOICES = {
+    "criterion": st.sampled_from(get_args(Criterion)),
+    "granularity": st.sampled_from(["weight", "channel", "2:4", "1:4", "block:4x4", "block:4x1", "block:1x4"]),
+    "allocation": st.sampled_from(get_args(Allocation)),
+    "sparsity": SHARES,
+    "budget": st.builds(lambda measure, amount: {measure: amount}, st.sampled_from(MEASURES), AMOUNTS),
+    "layers": st.dictionaries(st.sampled_from(["fc1", "fc2", "fc*"]), st.one_of(st.just("keep"), SHARES), min_size=1),
+    "round_to": st.integers(1, 16),
+    "reconstruct": st.booleans(),
+    "schedule": st.sampled_from(get_args(Schedule)),
+    "rounds": st.integers(1, 12),
+    "round_epochs": st.integers(1, 12),
+    "finetune": st.integers(0, 30),
+}
+GIVEN = st.one_of(
+    st.fixed_dictionaries({"sparsity": CHOICES["sparsity"]}, optional={"granularity": CHOICES["granularity"]}),
+    st.fixed_dictionaries({"budget": CHOICES["budget"], "granularity": st.just("channel")}),
+    st.fixed_dictionaries({"budget": CHOICES["budget"]}),
+    st.fixed_dictionaries({"granularity": CHOICES["granularity"]}),
+)
+IN_ROUNDS = st.fixed_dictionaries(
+    {"schedule": st.sampled_from(["iterative", "cubic"]), "rounds": st.integers(2, 12)},
+    optional={"round_epochs": CHOICES["round_epochs"]},
+)
+OTHERS = st.fixed_dictionaries(
+    {}, optional={name: CHOICES[name] for name in ("criterion", "allocation", "layers", "reconstruct", "finetune")}
 )
 
 
-@given(VARIANTS, VARIANTS)
-def test_distinct_variants_have_distinct_names(one, other):
-    assert (one == other) == (one.name == other.name)
+def possible(written) -> Variant | None:
+    """The variant, if these choices go together."""
+    try:
+        return Variant(**written)
+    except ValidationError:
+        return None
+
+
+VARIANTS = st.builds(
+    lambda *parts: possible({name: value for part in parts for name, value in part.items()}),
+    *(GIVEN, st.one_of(st.just({}), IN_ROUNDS), OTHERS),
+).filter(lambda variant: variant is not None)
+
+
+@st.composite
+def pairs(draw):
+    """Two variants, the second often the first with one choice made otherwise."""
+    one = draw(VARIANTS)
+    name = draw(st.sampled_from(list(CHOICES)))
+    near = {key: value for key in one.model_fields_set if (value := getattr(one, key)) is not None}
+    near = {key: getattr(value, "model_dump", lambda value=value: value)() for key, value in near.items()}
+    other = possible({**near, name: draw(CHOICES[name])})
+    return one, other or draw(VARIANTS)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
+@given(pairs())
+def test_distinct_variants_have_distinct_names_and_equal_ones_the_same(pair):
+    specified = [(list(one.specification().items()), one.finetune) for one in pair]
+    specified = [json.dumps([sorted(items), finetune]) for items, finetune in specified]
+    assert (specified[0] == specified[1]) == (pair[0].name == pair[1].name)
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(VARIANTS)
+def test_a_name_is_fit_for_a_folder_and_a_recipe_gives_it_again(variant):
+    assert re.fullmatch("[a-z0-9.-]{1,120}", variant.name)
+    assert Variant.model_validate(variant.model_dump()).name == variant.name
 
 
 def test_a_grid_is_every_combination_once():

@@ -257,6 +257,18 @@ def test_the_bundle_of_a_smaller_network_verifies_and_one_flipped_byte_of_its_su
         verify(tmp_path / "bundle")
 
 
+def test_measured_latency_stands_beside_the_verdict_and_in_no_bundle(slim):
+    stored = json.loads(layout.reading(slim["verdict"]).file(layout.LATENCY).read_bytes())
+    assert stored.keys() == {"dense", *slim.names} - {SCALED}
+    seen = {"dense": "reference", **{name: f"seen/{name}" for name in slim.names}}
+    measured = {name: json.loads((slim[seen[name]] / layout.COST).read_bytes())["latency_ms"] for name in stored}
+    assert stored == measured
+    bundle = layout.reading(slim["bundle"])
+    assert layout.TABLE in bundle.files
+    assert not [name for name in bundle.files if "latency" in name]
+    assert b"latency" not in b"".join((bundle.path / name).read_bytes() for name in ("report.json", layout.TABLE))
+
+
 def test_pruning_again_gives_the_same_artifact(slim, tmp_path):
     again = prune(slim.examples, spec(slim, SEARCHED), slim["dense"], slim["scores"], tmp_path / "again")
     assert again["digest"] == layout.reading(slim[f"pruned/{SEARCHED}"]).digest

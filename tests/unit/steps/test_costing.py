@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from sentei.data.preprocessing import Preprocessing
+from sentei.evaluation.export import export_onnx
 from sentei.evaluation.latency import Comparison
 from sentei.evaluation.macs import count_macs, n_parameters
 from sentei.models import Architecture, build
@@ -29,7 +31,7 @@ RESNET, LENET = network("resnet-20", width=4, shortcut="projection"), network("l
 NETWORKS = {"resnet": (RESNET, trace(RESNET, (1, 8, 8))), "lenet": (LENET, trace(LENET, (1, 8, 8)))}
 DATA = {
     "input": {"shape": [1, 8, 8], "dtype": "uint8"},
-    "preprocessing": {"scale": "255", "mean": ["0.5"], "std": ["0.25"]},
+    "preprocessing": {"scale": "0.00392157", "mean": ["0.5"], "std": ["0.25"]},
 }
 
 
@@ -115,8 +117,14 @@ def test_latency_is_measured_in_milliseconds_on_the_exported_network(exports):
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+@pytest.fixture(scope="module")
+def served():
+    """Some exported network."""
+    return export_onnx(small()[0], Preprocessing.from_dict(DATA["preprocessing"]), (1, 8, 8), "uint8")
+
+
 @pytest.fixture
-def asked(monkeypatch):
+def asked(monkeypatch, served):
     """Parameters of every network whose latency was asked for.
 
     In place of a file and a clock there is the number of parameters, so that each machine is asked for the same.
@@ -125,7 +133,7 @@ def asked(monkeypatch):
 
     def exported(model, data):
         seen.append(n_parameters(model))
-        return SERVED
+        return served
 
     monkeypatch.setattr(costing, "_exported", exported)
     monkeypatch.setattr(

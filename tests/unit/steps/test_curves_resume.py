@@ -52,7 +52,7 @@ def test_the_artifact_holds_every_curve_that_a_search_needs(chain, probed, whole
     assert [search_key(*wish) for wish in WISHES] == KEYS == list(stored)
     curves = [Curves.from_json(json.dumps(stored[key])) for key in KEYS]
     assert [curve.dense for curve in curves] == [0.0, 0.0]
-    assert [list(curve.damage["fc1"]) for curve in curves] == [[1, 2, 4, 6, 8, 10, 12, 14], [4, 8, 12]]
+    assert [sorted(curve.damage["fc1"]) for curve in curves] == [[1, 2, 4, 6, 8, 10, 12, 14], [4, 8, 12]]
     assert [damage > 0 for curve in curves for damage in curve.damage["fc1"].values()] == [True] * 11
     assert len(probed) == sum(N_PROBES)
 
