@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import decisions, false_promotion, overhead, reference, startup, tightness
+from tests.bench.pruning import cifar, coverage, digits, latency, speed
 
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "startup": ("what import and help cost", lambda options: startup.main(options.repeats)),
@@ -16,6 +17,14 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "reference-mnist": ("the same on an MNIST folder", lambda options: reference.main("mnist")),
     "false-promotion": ("false promotions and power, ours and of other rules", lambda options: false_promotion.main()),
     "tightness": ("bounds on one drop, ours and of others", lambda options: tightness.main()),
+    "pruning-coverage": (
+        "torchvision's networks at half of their MACs, ours and torch-pruning",
+        lambda _: coverage.main(),
+    ),
+    "pruning-digits": ("accuracy at equal MACs without fine-tuning, beside peers", lambda _: digits.main()),
+    "pruning-cifar": ("accuracy at equal MACs after fine-tuning, beside peers", lambda _: cifar.main()),
+    "pruning-latency": ("time of pruned networks beside dense ones", lambda _: latency.main()),
+    "pruning-speed": ("how long pruning takes, beside peers", lambda _: speed.main()),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
 
