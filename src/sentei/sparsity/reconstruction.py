@@ -53,8 +53,9 @@ def reconstruct_units(
         ModelError: The structure is not that of the network, or a layer reads numbers that are not finite.
 
     Guarantee:
-        On the rows that it is fitted on, no layer is further from what it said in the dense network than with the units' columns set to
-        zero alone, given what it reads. Equal arguments give equal weights, bit for bit, on one machine.
+        On the rows that it is fitted on, no layer is further from what it said in the dense network than with the
+        units' columns set to zero alone, given what it reads. Equal arguments give equal weights, bit for bit, on one
+        machine.
 
     Source:
         Hassibi & Stork, 1993, for all weights that leave at once; targets from the dense network and inputs from the
