@@ -15,6 +15,8 @@ from sentei.risk.decimals import grouped
 from sentei.steps import layout
 from sentei.steps.describe import column
 
+WITHOUT_NAMES = 116
+"""Characters of a row of the table beside the variant's name."""
 COLOURS = {"certified": "green", "refused": "red", "failed": "red", "not tested": "dim"}
 
 
@@ -24,11 +26,11 @@ def show(result: dict[str, Any]) -> None:
     Args:
         result: Path and facts of the ``verdict`` and of the ``bundle``.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=132)
     verdict, bundle = (layout.read_manifest(result[name]["path"]) for name in ("verdict", "bundle"))
     rows = json.loads(verdict.file(layout.TABLE).read_bytes())
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(132, WITHOUT_NAMES + max(len(row["name"]) for row in rows)))
     console.print(_table(rows, _latencies(verdict)))
     for line in (*verdict.facts["lines"], *bundle.facts.get("lines", [])):
         console.print(escape(line), highlight=False, soft_wrap=True)
@@ -44,7 +46,7 @@ def _latencies(verdict: layout.Artifact) -> dict[str, str]:
 
 def _table(rows: list[dict[str, Any]], latencies: dict[str, str]) -> Table:
     table = Table(title="every variant", title_justify="left")
-    table.add_column("variant")
+    table.add_column("variant", overflow="fold")
     measure = column(rows)
     for name in ("sparsity asked", "achieved", f"selection {measure}", "bytes", "MACs", "non-zero MACs", "ms"):
         table.add_column(name, justify="right")

@@ -15,6 +15,7 @@ from sentei.steps.frozen import to_text
 from sentei.steps.prune import prune
 from sentei.steps.score import score_importance
 from sentei.steps.train import train
+from tests.unit.steps.conftest import one_thread
 
 FIRST = "magnitude-l1-global-0.30-ft2"
 
@@ -25,8 +26,7 @@ def stranger(chain, tmp_path_factory):
     root = tmp_path_factory.mktemp("stranger")
     other = {**chain.plan.dense, "seed": 1, "training": {**chain.plan.dense["training"], "epochs": 0}}
     spec = next(variant for variant in chain.plan.variants if variant["name"] == FIRST)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTEI_CACHE", str(chain["cache"]))
+    with one_thread(chain.root):
         train(chain.examples, to_text(other), root / "dense")
         score_importance(to_text(chain.plan.examples), to_text(chain.plan.importance), root / "dense", root / "scores")
         prune(chain.examples, to_text(spec), root / "dense", root / "scores", root / "pruned")
