@@ -144,7 +144,7 @@ def test_components_run_as_plain_functions_and_record_their_summary(frozen, tmp_
     scores = dsl.Artifact(uri=str(tmp_path / "scores"))
 
     component("train")(examples, to_text(frozen.dense), dense)
-    component("score_importance")(to_text(frozen.importance), dense, scores)
+    component("score_importance")(examples, to_text(frozen.importance), dense, scores)
     component("prune")(examples, to_text(frozen.variants[0]), dense, scores, pruned)
     component("finetune")(examples, pruned, dense, made)
 
