@@ -24,9 +24,9 @@ def take_channels(net: nn.Module, n_channels: int) -> None:
         n_channels,
         first.out_channels,
         first.kernel_size,  # type: ignore[arg-type]  # torch's own pair, as the constructor takes it
-        first.stride,  # type: ignore[arg-type]
-        first.padding,  # type: ignore[arg-type]
-        first.dilation,  # type: ignore[arg-type]
+        first.stride,  # type: ignore[arg-type]  # likewise
+        first.padding,  # type: ignore[arg-type]  # likewise
+        first.dilation,  # type: ignore[arg-type]  # likewise
         bias=first.bias is not None,
         padding_mode=first.padding_mode,
     )

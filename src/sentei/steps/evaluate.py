@@ -16,7 +16,7 @@ from sentei.steps import layout
 from sentei.steps.attacked import robust_columns
 from sentei.steps.examples import OpenUri, open_split, rows_of
 from sentei.steps.failure import recording, require_made
-from sentei.steps.frozen import from_text
+from sentei.steps.frozen import from_text, to_text
 from sentei.steps.progress import stage, work
 from sentei.steps.quality import QUALITIES, quality, quality_of
 from sentei.steps.runtime import threads
@@ -151,7 +151,8 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
 
 def _params(spec: Mapping[str, Any]) -> dict[str, str]:
     recovery = spec["recovery"] or {"epochs": 0}
-    plain = {key: str(value) for key, value in spec.items() if key not in ("recovery", "between", "name", "sparsity")}
+    told = {key: value for key, value in spec.items() if key not in ("recovery", "between", "name", "sparsity")}
+    plain = {key: value if isinstance(value, str) else to_text(value) for key, value in told.items()}
     return (
         plain
         | {"asked_sparsity": spec.get("sparsity", "")}

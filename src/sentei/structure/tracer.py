@@ -18,19 +18,10 @@ from sentei.structure.slots import Slots
 Rule = Callable[["Tracer", Callable[..., Any], tuple[Any, ...], dict[str, Any], Any], None]
 RULES: dict[Callable[..., Any], Rule] = {}
 """By function of torch: what it does to labels. Whatever is not here keeps its inputs whole."""
-ABOUT_FORM = {
-    *("__get__", "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "element_size"),
-    *(
-        "__len__",
-        "is_contiguous",
-        "is_floating_point",
-        "is_complex",
-        "is_signed",
-        "is_same_size",
-        "get_device",
-        "__hash__",
-    ),
-}
+ABOUT_FORM = frozenset(
+    "__get__ __hash__ __len__ dim element_size get_device is_complex is_contiguous is_floating_point is_same_size "
+    "is_signed ndimension nelement numel size storage_offset stride".split()
+)
 """Functions that say nothing about numbers, if what they return is no tensor."""
 
 

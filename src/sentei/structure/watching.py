@@ -70,7 +70,7 @@ def watch(twin: nn.Module, x: torch.Tensor, time_limit_s: float) -> Watched:
         out = within(time_limit_s, answer)
     except TooSlowError:
         raise TooSlowError(_where(tracer)) from None
-    except Exception as error:
+    except Exception as error:  # a forward pass can fail in every way
         raise RuntimeError(f"{_where(tracer)}: {error}") from error
     for tensor in tensors_in(out):
         tracer.fix(tracer.labels(tensor))

@@ -121,7 +121,7 @@ def group_l2(*, is_global: bool) -> Method:
 def fastnas(task: Task) -> nn.Module:
     """ModelOpt's FastNAS with any number of channels, scored by the loss on the rows: by accuracy it did worse."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # the peer imports what torch has deprecated
         import modelopt.torch.prune as prune
         from modelopt.torch.prune.fastnas import FastNASConfig
 

@@ -1,5 +1,6 @@
 """What every attention with separable heads has in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ class Places:
     heads: npt.NDArray[np.int64]
 
 
-class SeparableHeads(nn.Module):
+class SeparableHeads(nn.Module, ABC):
     """An attention that computes with as many heads as its weights have.
 
     torch's and torchvision's own attentions insist that heads fill the embedding, so that none of them can leave.
@@ -55,13 +56,13 @@ class SeparableHeads(nn.Module):
         """Heads that are there, read off the weights."""
         return len(self.get_parameter(self._rows)) // (3 * self.head_dim)
 
+    @abstractmethod
     def places(self) -> tuple[Places, ...]:
         """Every place in the weights that leaves with a head; the first one makes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def counted(self, x: torch.Tensor) -> tuple[int, int]:
         """Positions at which a row's projections are computed, and multiplications of two activations in one head."""
-        raise NotImplementedError
 
     def weights(self, n_positions: int) -> dict[str, int]:
         """By matrix of the attention: how many times each of its entries is multiplied for one row.
