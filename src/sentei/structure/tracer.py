@@ -19,8 +19,25 @@ Rule = Callable[["Tracer", Callable[..., Any], tuple[Any, ...], dict[str, Any], 
 RULES: dict[Callable[..., Any], Rule] = {}
 """By function of torch: what it does to labels. Whatever is not here keeps its inputs whole."""
 ABOUT_FORM = frozenset(
-    "__get__ __hash__ __len__ dim element_size get_device is_complex is_contiguous is_floating_point is_same_size "
-    "is_signed ndimension nelement numel size storage_offset stride".split()
+    [
+        "__get__",
+        "__hash__",
+        "__len__",
+        "dim",
+        "element_size",
+        "get_device",
+        "is_complex",
+        "is_contiguous",
+        "is_floating_point",
+        "is_same_size",
+        "is_signed",
+        "ndimension",
+        "nelement",
+        "numel",
+        "size",
+        "storage_offset",
+        "stride",
+    ]
 )
 """Functions that say nothing about numbers, if what they return is no tensor."""
 
