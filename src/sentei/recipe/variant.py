@@ -5,7 +5,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from sentei.recipe.budget import Budget, padded
@@ -29,7 +29,18 @@ UNITS_ONLY, WEIGHTS_ONLY = ("bn-scale", "fpgm"), ("obs-blocks",)
 Allocation = Literal["global", "uniform", "isomorphic", "search"]
 Schedule = Literal["one-shot", "iterative", "cubic"]
 Epochs = Annotated[int, Field(ge=0)]
-Granularity = Annotated[str, Field(pattern=r"^(weight|channel|[1-9][0-9]?:[1-9][0-9]?|block:[1-9][0-9]?x[1-9][0-9]?)$")]
+_GRANULARITY = r"^(weight|channel|[1-9][0-9]?:[1-9][0-9]?|block:[1-9][0-9]?x[1-9][0-9]?)$"
+
+
+def _granularity(text: str) -> str:
+    if not re.fullmatch(_GRANULARITY, text):
+        raise PydanticCustomError(
+            "granularity", "expected weight, channel, n:m such as 2:4, or rows and columns such as block:4x4"
+        )
+    return text
+
+
+Granularity = Annotated[str, AfterValidator(_granularity), WithJsonSchema({"type": "string", "pattern": _GRANULARITY})]
 Layers = dict[str, Literal["keep"] | Share]
 
 

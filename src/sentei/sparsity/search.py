@@ -1,6 +1,6 @@
 """Which channels and heads to keep within a budget, by what keeping fewer did to the network."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -50,8 +50,8 @@ def search(
         n_probes: How often the probe may be asked; at least 1.
         exceptions: As in `keep_units`.
         round_to: As in `keep_units`.
-        n_evaluations: For costs that are measured: how many networks uniform pruning may ask for, and how many the
-            search; 10 for the latter where the cost is no sum of products of sizes.
+        n_evaluations: For costs that are measured: how many networks uniform pruning may ask for, how many the search
+            (10 where this is None and the cost is no sum of products of sizes), and how many the moves from its best.
 
     Returns:
         By group: ``(n_units,)`` bool, True = keep.
@@ -89,7 +89,14 @@ def search(
         found = _candidates(space, starts, tempers=(1.0,))
         return space.keep(min(found, key=lambda choice: (space.problem.damage_of(choice), choice)))
     found = _candidates(space, starts, _TEMPERS)
-    return space.keep(best_measured(space.problem, found, partial(_measured, probe, space), space.allows, n_probes))
+    allowed = space.allows if n_evaluations is None else _so_often(space.allows, n_evaluations)
+    return space.keep(best_measured(space.problem, found, partial(_measured, probe, space), allowed, n_probes))
+
+
+def _so_often(allows: Callable[[Choice], bool], n: int) -> Callable[[Choice], bool]:
+    """The same answers for as many choices; then nothing more is allowed, because each answer is a measurement."""
+    left = iter(range(n))
+    return lambda choice: next(left, None) is not None and allows(choice)
 
 
 def _measured(probe: Probe, space: Space, choice: Choice) -> float:

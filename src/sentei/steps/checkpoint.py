@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,40 +21,53 @@ from sentei.steps.runtime import sources_digest
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where one training keeps its state; without ``SENTEI_CHECKPOINTS`` nothing is kept.
+    """Where one piece of work keeps how far it is; without ``SENTEI_CHECKPOINTS`` nothing is kept.
 
     Attributes:
-        folder: A folder named after everything that determines the training, or None.
+        folder: A folder named after everything that determines the work, or None.
     """
 
     folder: Path | None
 
     @classmethod
     def for_key(cls, key: str) -> "Checkpoint":
-        """The checkpoint of the training that ``key``, a digest, stands for, by this version of the code."""
+        """The checkpoint of the work that ``key``, a digest, stands for, by this version of the code."""
         root = os.environ.get("SENTEI_CHECKPOINTS")
         return cls(Path(root) / f"{key[:32]}-{sources_digest()[:12]}" if root else None)
 
     def save(self, state: TrainState) -> None:
         """Keep this state in place of the last one."""
         if self.folder is not None:
-            with layout.writing(self.folder, "checkpoint") as draft:
-                draft.write("state.safetensors", save({k: t.contiguous() for k, t in state.tensors.items()}))
-                draft.write("facts.json", json.dumps({"epoch": state.epoch, "facts": state.facts}).encode())
+            tensors = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
+            facts = json.dumps({"epoch": state.epoch, "facts": state.facts}).encode()
+            self.write({"state.safetensors": tensors, "facts.json": facts})
 
     def load(self) -> TrainState | None:
         """The state that was kept, or None; a damaged one counts as none, since training can begin again."""
-        if self.folder is None or not self.folder.exists():
-            return None
-        try:
-            artifact = layout.reading(self.folder, "checkpoint")
-        except ArtifactError:
+        artifact = self.artifact()
+        if artifact is None:
             return None
         facts = json.loads(artifact.file("facts.json").read_bytes())
         return TrainState(facts["epoch"], read_tensors(artifact.file("state.safetensors")), facts["facts"])
 
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Keep these files, by name, in place of the last ones."""
+        if self.folder is not None:
+            with layout.writing(self.folder, "checkpoint") as draft:
+                for name, content in files.items():
+                    draft.write(name, content)
+
+    def artifact(self) -> layout.Artifact | None:
+        """What was kept last, or None; damaged files count as none, since the work can begin again."""
+        if self.folder is None or not self.folder.exists():
+            return None
+        try:
+            return layout.reading(self.folder, "checkpoint")
+        except ArtifactError:
+            return None
+
     def remove(self) -> None:
-        """Forget the state of a training that has ended."""
+        """Forget work that has ended."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 

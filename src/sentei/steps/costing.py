@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from sentei.data import Preprocessing
 from sentei.evaluation.export import export_onnx
@@ -48,13 +48,22 @@ def _bytes(model: nn.Module, structure: Structure) -> Cost:
     """Bytes of the weights' file: its tensors, and a header that is no longer than the whole network's."""
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     sizes: dict[str, int] = {name: tensor.element_size() for name, tensor in state.items()}
-    header: int = len(save(state)) - sum(int(tensor.nbytes) for tensor in state.values())
+    header = header_bytes(state)
 
     def cost(keep: Keep) -> int:
         shapes = structure.kept_shapes(keep)
         return header + sum(math.prod(shape) * sizes[name] for name, shape in shapes.items())
 
     return cost
+
+
+def header_bytes(tensors: Mapping[str, Tensor]) -> int:
+    """What names and shapes take of a file with these tensors, beside their values.
+
+    Args:
+        tensors: By name, contiguous.
+    """
+    return len(save(dict(tensors))) - sum(int(tensor.nbytes) for tensor in tensors.values())
 
 
 def _latency(model: nn.Module, structure: Structure, data: Mapping[str, Any]) -> Cost:

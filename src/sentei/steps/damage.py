@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Damage:
     @classmethod
     def of(cls, model: nn.Module, structure: Structure, rows: ScoringRows, *, reconstruct: bool) -> "Damage":
         """Of a network whose units are all there, on the first rows."""
-        first = ScoringRows(rows.inputs[:PROBED], rows.labels[:PROBED], rows.preprocessing, rows.batch_size)
+        first = replace(rows, inputs=rows.inputs[:PROBED], labels=rows.labels[:PROBED])
         return cls(model, structure, first, reconstruct, opinion(model, first))
 
     def __call__(self, keep: Keep) -> float:
@@ -61,8 +61,8 @@ class Damage:
         if self.reconstruct:
             reconstruct_units(slim, self.structure, keep, self.rows)
         remove_places(slim, self.structure.kept(keep))
-        settle_batchnorm(slim, self.rows, self.expected if self.reconstruct else None)
-        return _divergence(slim, self.rows, self.expected)
+        told = settle_batchnorm(slim, self.rows, self.expected if self.reconstruct else None)
+        return _divergence(slim, self.rows, self.expected) if told is None else told
 
 
 def opinion(model: nn.Module, rows: ScoringRows) -> np.ndarray:
@@ -70,7 +70,7 @@ def opinion(model: nn.Module, rows: ScoringRows) -> np.ndarray:
     return logits(model, rows.inputs[:PROBED], rows.preprocessing, rows.batch_size)
 
 
-def settle_batchnorm(model: nn.Module, rows: ScoringRows, expected: np.ndarray | None = None) -> None:
+def settle_batchnorm(model: nn.Module, rows: ScoringRows, expected: np.ndarray | None = None) -> float | None:
     """Re-estimates BatchNorm after weights have changed.
 
     Layers that were fitted to their old outputs fit the old statistics, too; new ones may be worse. Then both are
@@ -80,12 +80,19 @@ def settle_batchnorm(model: nn.Module, rows: ScoringRows, expected: np.ndarray |
         model: Its BatchNorm buffers change in place.
         rows: Of the scoring split.
         expected: The dense network's logits for the first of these rows, if layers were fitted; None otherwise.
+
+    Returns:
+        The divergence from the dense network with the statistics that stay, in nats; None where it was not asked for.
     """
-    old = None if expected is None else copy.deepcopy(model.state_dict())
-    before = 0.0 if expected is None else _divergence(model, rows, expected)
+    if expected is None:
+        reestimate_batchnorm(model, rows.inputs, rows.preprocessing, rows.batch_size)
+        return None
+    old, before = copy.deepcopy(model.state_dict()), _divergence(model, rows, expected)
     reestimate_batchnorm(model, rows.inputs, rows.preprocessing, rows.batch_size)
-    if old is not None and expected is not None and before < _divergence(model, rows, expected):
+    after = _divergence(model, rows, expected)
+    if before < after:
         model.load_state_dict(old)
+    return min(before, after)
 
 
 def _divergence(model: nn.Module, rows: ScoringRows, expected: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """dense model -> scores of every criterion that the family needs, and sensitivity curves where it searches."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sentei.errors import ModelError
 from sentei.importance import CRITERIA, ScoringRows, prunable_weights, score, score_units
 from sentei.models.attention import separate_heads
 from sentei.steps import layout
+from sentei.steps.checkpoint import Checkpoint
 from sentei.steps.damage import scoring_rows
 from sentei.steps.examples import OpenUri
 from sentei.steps.frozen import from_text, key_of
@@ -46,13 +47,24 @@ def score_importance(
     source = layout.reading(dense, "variant")
     with stage("score-importance", "dense"), layout.writing(path, "scores", {"dense": source.digest}) as draft:
         use_threads(shared=False)
-        scores = _Scores(draft, plan, scoring_rows(data, open_uri))
+        scores = _Scores(draft, plan, scoring_rows(data, open_uri) if _looks_at_rows(plan) else None)
         scores.add_weights(read_network(source))
         if "unit_criteria" in plan:
             scores.add_units(read_network(source), data, source.digest)
         draft.write(layout.SCORES, save(scores.tensors))
         draft.facts.update(criteria=scores.names, faults=scores.faults)
+    for wish in plan.get("searches", ()):
+        Checkpoint.for_key(_key_of_curves(source.digest, plan, wish)).remove()
     return {"criteria": ", ".join(scores.names), "digest": layout.read_manifest(path).digest}
+
+
+def _looks_at_rows(plan: Mapping[str, Any]) -> bool:
+    criteria = [*plan["criteria"], *plan.get("unit_criteria", ())]
+    return "searches" in plan or any(CRITERIA[criterion].needs_rows for criterion in criteria)
+
+
+def _key_of_curves(dense: str, plan: Mapping[str, Any], wish: Sequence[Any]) -> str:
+    return key_of("curves", dense, plan, wish)
 
 
 def read_scores(
@@ -78,7 +90,7 @@ def read_scores(
 class _Scores:
     """Tensors by name, and the criteria that do not fit the network."""
 
-    def __init__(self, draft: layout.Draft, plan: Mapping[str, Any], rows: ScoringRows) -> None:
+    def __init__(self, draft: layout.Draft, plan: Mapping[str, Any], rows: ScoringRows | None) -> None:
         self._draft, self._plan, self._rows = draft, plan, rows
         self.tensors: dict[str, Tensor] = {}
         self.names: list[str] = []
@@ -88,7 +100,7 @@ class _Scores:
         """Score single weights."""
         names = prunable_weights(model, self._plan["scope"])
         for criterion in self._plan["criteria"]:
-            self._add(f"{criterion}/", lambda c=criterion: score(model, c, names, self._plan["seed"], self._seen_by(c)))
+            self._add(f"{criterion}/", lambda c=criterion: score(model, c, names, self._plan["seed"], self._rows))
 
     def add_units(self, model: nn.Module, data: Mapping[str, Any], dense: str) -> None:
         """Score channels and heads, and measure how sensitive the network is to losing them."""
@@ -100,7 +112,7 @@ class _Scores:
         for criterion in self._plan["unit_criteria"]:
             self._add(
                 f"{UNITS}{criterion}/",
-                lambda c=criterion: score_units(model, c, structure, self._plan["seed"], self._seen_by(c)),
+                lambda c=criterion: score_units(model, c, structure, self._plan["seed"], self._rows),
             )
         self._add_curves(model, structure, dense)
 
@@ -118,13 +130,10 @@ class _Scores:
         curves = {}
         for wish in self._plan.get("searches", ()):
             prefix = f"{UNITS}{wish[0]}/"
-            if prefix not in self.faults:
+            if prefix not in self.faults and self._rows is not None:
                 mine = {n.removeprefix(prefix): t for n, t in self.tensors.items() if n.startswith(prefix)}
-                key = key_of(dense, self._plan, wish)
+                key = _key_of_curves(dense, self._plan, wish)
                 with work("probe"):
                     curves[search_key(*wish)] = curves_of(model, structure, mine, self._rows, wish, key)
         if curves:
             self._draft.write(layout.CURVES, json.dumps(curves, sort_keys=True).encode())
-
-    def _seen_by(self, criterion: str) -> ScoringRows | None:
-        return self._rows if CRITERIA[criterion].needs_rows else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sentei.importance import CRITERIA, ScoringRows, score_units
+from sentei.importance import ScoringRows, score_units
 from sentei.models.attention import separate_heads
 from sentei.sparsity import Budget, Curves, fit_units, keep_units, measure_curves, search
 from sentei.sparsity.fitting import Cost
@@ -63,7 +63,7 @@ class UnitPruning:
             structure = trace(model, tuple(self.data["input"]["shape"]))
             if number:
                 recover(model, number)
-                scores = score_units(model, self.spec["criterion"], structure, self.seed, self._seen())
+                scores = score_units(model, self.spec["criterion"], structure, self.seed, self.rows)
             else:
                 self._whole = self._cost(model, structure)({})
                 reached = totals(self.spec, self._gone())
@@ -124,6 +124,3 @@ class UnitPruning:
             reconstruct_units(model, structure, keep, self.rows)
         self.surgery = self.surgery.then(cut(model, structure, keep, tuple(self.data["input"]["shape"])))
         settle_batchnorm(model, self.rows, expected)
-
-    def _seen(self) -> ScoringRows | None:
-        return self.rows if CRITERIA[self.spec["criterion"]].needs_rows else None

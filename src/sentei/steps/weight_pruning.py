@@ -8,11 +8,11 @@ from safetensors.torch import save
 from torch import nn
 
 from sentei.errors import ModelError
-from sentei.importance import CRITERIA, ScoringRows, score
+from sentei.importance import ScoringRows, score
 from sentei.sparsity import Budget, Granularity, allocate, apply_masks, fit_sparsity, pack
 from sentei.sparsity.exceptions import Exceptions
 from sentei.sparsity.reconstruction import reconstruct_weights
-from sentei.steps.costing import budget_of
+from sentei.steps.costing import budget_of, header_bytes
 from sentei.steps.damage import opinion, settle_batchnorm
 from sentei.steps.rounds import exceptions_of, totals
 
@@ -45,8 +45,7 @@ def prune_weights(
     for number, sparsity in enumerate(reached):
         if number:
             recover(model, number, masks)
-            seen = rows if CRITERIA[spec["criterion"]].needs_rows else None
-            scores = _once_gone(score(model, spec["criterion"], list(scores), seed, seen), masks)
+            scores = _once_gone(score(model, spec["criterion"], list(scores), seed, rows), masks)
         masks = allocate(scores, sparsity, spec["allocation"], granularity, _exceptions(spec, number))
         expected = opinion(model, rows) if spec.get("reconstruct") else None
         if expected is not None:
@@ -70,8 +69,7 @@ def _for_tensors(budget: Budget, model: nn.Module, names: Iterable[str]) -> Budg
     """What a budget for the weights' file leaves for the tensors in it, beside a header that is as long as can be."""
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     packed = pack(state, {name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
-    header = len(save(packed)) - sum(tensor.nbytes for tensor in packed.values())
-    limit = budget.limit(len(save(state)))
+    header, limit = header_bytes(packed), budget.limit(len(save(state)))
     if limit <= header:
         raise ModelError(
             f"names and shapes alone take {header} bytes of the weights' file, the budget is {limit:.12g}; raise it"

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sentei.errors import ModelError
+from sentei.models.doubles import without_numbers
 from sentei.structure.assembly import assemble
 from sentei.structure.groups import Structure
 from sentei.structure.limit import TooSlowError
@@ -86,15 +87,8 @@ def _watched(model: nn.Module, input_shape: tuple[int, ...], time_limit_s: float
 
 
 def _twin(model: nn.Module, device: str) -> nn.Module:
-    """A copy to be watched; on meta its tensors have no numbers."""
-    tensors = [*model.parameters(), *model.buffers()]
-    memo: dict[int, object] = {id(tensor): _copied(tensor, device) for tensor in tensors}
-    return copy.deepcopy(model, memo).eval()  # what the memo holds is not copied again
-
-
-def _copied(tensor: torch.Tensor, device: str) -> torch.Tensor:
-    copied = tensor.detach().to(device, copy=True)
-    return nn.Parameter(copied, False) if isinstance(tensor, nn.Parameter) else copied
+    """A copy to be watched, in eval mode; on meta its tensors have no numbers."""
+    return without_numbers(model) if device == "meta" else copy.deepcopy(model).eval()
 
 
 def _nothing(model: nn.Module, whole: dict[str, str]) -> str:

@@ -114,16 +114,20 @@ def one_thread(root: Path) -> Iterator[pytest.MonkeyPatch]:
     torch.use_deterministic_algorithms(before[1])
 
 
-@pytest.fixture(scope="session")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    root = tmp_path_factory.mktemp("chain")
+def whole_chain(root: Path, recipe: str) -> Chain:
+    """Every step of a recipe, from the plan to the bundle."""
     with one_thread(root):
-        made = Chain(root, RECIPE, plan(RECIPE))
+        made = Chain(root, recipe, plan(recipe))
         made.make_dense()
         made.make_variants()
         made.calibrate()
         made.report()
     return made
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return whole_chain(tmp_path_factory.mktemp("chain"), RECIPE)
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,10 @@ from sentei.steps import layout
 from sentei.steps.examples import open_split, preprocessing_of
 from sentei.steps.frozen import to_text
 from sentei.steps.networks import read_masks, read_network
-from sentei.steps.plan import plan
 from sentei.steps.progress import tell
 from sentei.steps.prune import prune
 from sentei.steps.verify import verify
-from tests.unit.steps.conftest import Chain, one_thread
+from tests.unit.steps.conftest import Chain, whole_chain
 
 RECIPE = """\
 name: slim
@@ -64,14 +63,7 @@ def macs_by_hand(conv1: int, conv2: int, fc1: int) -> int:
 
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    root = tmp_path_factory.mktemp("slim")
-    with one_thread(root):
-        made = Chain(root, RECIPE, plan(RECIPE))
-        made.make_dense()
-        made.make_variants()
-        made.calibrate()
-        made.report()
-    return made
+    return whole_chain(tmp_path_factory.mktemp("slim"), RECIPE)
 
 
 def named(slim: Chain, start: str) -> str:

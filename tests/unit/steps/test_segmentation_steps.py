@@ -13,7 +13,7 @@ from sentei.steps import layout
 from sentei.steps.examples import cache_folder, open_split
 from sentei.steps.plan import plan
 from sentei.steps.verify import verify
-from tests.unit.steps.conftest import one_thread
+from tests.unit.steps.conftest import whole_chain
 
 IMAGES, MASKS = draw_shapes(400, 16, seed=5)
 MASKS = (MASKS > 0).astype(np.uint8)  # shapes of a few pixels are told from the background, not from one another
@@ -46,15 +46,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scenes(chain, folder, tmp_path_factory):
-    made = type(chain)(tmp_path_factory.mktemp("chain"), RECIPE.format(folder=folder), None)
-    with one_thread(made.root):
-        object.__setattr__(made, "plan", plan(made.recipe))
-        made.make_dense()
-        made.make_variants()
-        made.calibrate()
-        made.report()
-    return made
+def scenes(folder, tmp_path_factory):
+    return whole_chain(tmp_path_factory.mktemp("chain"), RECIPE.format(folder=folder))
 
 
 def test_the_plan_says_the_task_and_the_networks_says_it_too(scenes, chain):
