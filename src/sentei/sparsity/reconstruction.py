@@ -10,6 +10,7 @@ from torch import nn
 from sentei.errors import ModelError
 from sentei.importance import ScoringRows
 from sentei.importance.geometry import Layer, Use
+from sentei.importance.hessian import MOST_COLUMNS
 from sentei.importance.places import parameter_members, parameters_by_name
 from sentei.importance.reading import Watch, layers_in_use
 from sentei.importance.rows import questioned
@@ -28,9 +29,6 @@ BLOCK, N_TURNS = 512, 4
 ROWS_AT_ONCE, PLACES_PER_COLUMN = 128, 16
 """A layer is fitted on batches of so many rows until it was seen at so many places for each of its columns: of images
 with a thousand places each, more rows would change nothing but the time."""
-
-MOST_COLUMNS = 12288
-"""Inputs to an output up to which a layer is reconstructed; larger ones only lose their weights."""
 
 
 def reconstruct_units(

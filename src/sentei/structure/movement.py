@@ -6,23 +6,24 @@ import torch
 from torch.nn import functional as F
 
 from sentei.structure.labels import changing, compact, goes_on, spread
-from sentei.structure.tracer import Tracer, keep_whole, rule, tensors_in
+from sentei.structure.tracer import Tracer, keep_whole, named, rule, tensors_in
 
 _T = torch.Tensor
 _MOVES = [
-    *(torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.swapaxes, torch.swapdims, torch.movedim),
-    *(torch.squeeze, torch.unsqueeze, torch.roll, torch.flip, torch.t, torch.narrow, torch.select, torch.unflatten),
-    *(torch.tile, torch.repeat_interleave, torch.index_select, torch.broadcast_to, torch.moveaxis),
-    *(F.pixel_unshuffle, F.channel_shuffle),
-    *(_T.flatten, _T.reshape, _T.view, _T.permute, _T.transpose, _T.swapaxes, _T.swapdims, _T.movedim, _T.squeeze),
-    *(_T.unsqueeze, _T.roll, _T.flip, _T.t, _T.narrow, _T.select, _T.unflatten, _T.expand, _T.expand_as, _T.repeat),
-    *(_T.repeat_interleave, _T.index_select, _T.__getitem__, _T.reshape_as, _T.view_as, _T.broadcast_to, _T.tile),
+    *named(torch, "flatten reshape permute transpose swapaxes swapdims movedim moveaxis squeeze unsqueeze roll flip t"),
+    *named(torch, "narrow select unflatten tile repeat_interleave index_select broadcast_to"),
+    *named(F, "pixel_unshuffle channel_shuffle"),
+    *named(_T, "flatten reshape view permute transpose swapaxes swapdims movedim squeeze unsqueeze roll flip t narrow"),
+    *named(
+        _T, "select unflatten expand expand_as repeat repeat_interleave index_select __getitem__ reshape_as view_as"
+    ),
+    *named(_T, "broadcast_to tile"),
 ]
 _AS: dict[Any, Any] = {_T.expand_as: _T.expand, _T.reshape_as: _T.reshape, _T.view_as: _T.reshape}
 """What takes a shape from another tensor, and what takes it as numbers."""
 _PARTS = [
-    *(torch.chunk, torch.split, torch.unbind, torch.tensor_split, _T.chunk, _T.split, _T.unbind, _T.tensor_split),
-    torch.split_with_sizes,
+    *named(torch, "chunk split unbind tensor_split split_with_sizes"),
+    *named(_T, "chunk split unbind tensor_split"),
 ]
 
 

@@ -6,74 +6,33 @@ import torch
 from torch.nn import functional as F
 
 from sentei.structure.labels import changing
-from sentei.structure.tracer import Tracer, keep_whole, rule, tensors_in
+from sentei.structure.tracer import Tracer, keep_whole, named, rule, tensors_in
 
 _T = torch.Tensor
 _OF_ONE = [
-    *(
-        F.relu,
-        F.relu6,
-        F.leaky_relu,
-        F.elu,
-        F.selu,
-        F.celu,
-        F.gelu,
-        F.silu,
-        F.mish,
-        F.softplus,
-        F.hardtanh,
-        F.hardswish,
+    *named(
+        F, "relu relu6 leaky_relu elu selu celu gelu silu mish softplus hardtanh hardswish hardsigmoid sigmoid tanh"
     ),
-    *(F.hardsigmoid, F.sigmoid, F.tanh, F.logsigmoid, F.softsign, F.tanhshrink, F.hardshrink, F.softshrink),
-    *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
-    *(torch.relu, torch.relu_, torch.sigmoid, torch.tanh, torch.exp, torch.sqrt, torch.rsqrt, torch.square, torch.abs),
-    *(
-        torch.neg,
-        torch.clone,
-        torch.dropout,
-        torch.sign,
-        torch.erf,
-        torch.sin,
-        torch.cos,
-        torch.reciprocal,
+    *named(F, "logsigmoid softsign tanhshrink hardshrink softshrink dropout dropout1d dropout2d dropout3d"),
+    *named(F, "alpha_dropout feature_alpha_dropout"),
+    *named(torch, "relu relu_ sigmoid tanh exp sqrt rsqrt square abs neg clone dropout sign erf sin cos reciprocal"),
+    *named(
+        _T, "relu relu_ sigmoid sigmoid_ tanh tanh_ exp sqrt rsqrt square abs neg __neg__ clone contiguous to float"
     ),
-    *(_T.relu, _T.relu_, _T.sigmoid, _T.sigmoid_, _T.tanh, _T.tanh_, _T.exp, _T.sqrt, _T.rsqrt, _T.square, _T.abs),
-    *(
-        _T.neg,
-        _T.__neg__,
-        _T.clone,
-        _T.contiguous,
-        _T.to,
-        _T.float,
-        _T.double,
-        _T.half,
-        _T.bfloat16,
-    ),
-    *(_T.detach, _T.type_as, _T.erf, _T.sin, _T.cos, _T.reciprocal, _T.sign),
+    *named(_T, "double half bfloat16 detach type_as erf sin cos reciprocal sign"),
 ]
 _OF_SEVERAL = [
-    *(torch.add, torch.sub, torch.mul, torch.div, torch.true_divide, torch.maximum, torch.minimum, torch.where),
-    *(torch.subtract, torch.multiply, torch.divide, torch.addcmul, torch.lerp, torch.pow, torch.clamp),
-    *(_T.clamp, _T.clamp_),
-    *(_T.add, _T.add_, _T.__add__, _T.__radd__, _T.__iadd__, _T.sub, _T.sub_, _T.__sub__, _T.__rsub__, _T.__isub__),
-    *(_T.mul, _T.mul_, _T.__mul__, _T.__rmul__, _T.__imul__, _T.div, _T.div_, _T.__truediv__, _T.__rtruediv__),
-    *(_T.__itruediv__, _T.maximum, _T.minimum, _T.where, _T.pow, _T.__pow__, _T.square_, _T.multiply, _T.divide),
+    *named(torch, "add sub mul div true_divide maximum minimum where subtract multiply divide addcmul lerp pow clamp"),
+    *named(_T, "clamp clamp_ add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __rsub__ __isub__ mul mul_ __mul__"),
+    *named(_T, "__rmul__ __imul__ div div_ __truediv__ __rtruediv__ __itruediv__ maximum minimum where pow __pow__"),
+    *named(_T, "square_ multiply divide"),
 ]
 _AROUND = [
-    *(
-        F.max_pool1d,
-        F.max_pool2d,
-        F.max_pool3d,
-        F.avg_pool1d,
-        F.avg_pool2d,
-        F.avg_pool3d,
-        F.lp_pool2d,
-        torch.max_pool2d,
-    ),
-    *(F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, F.adaptive_max_pool2d, F.interpolate),
-    *(F.upsample, torch.avg_pool1d, torch.max_pool1d),
+    *named(F, "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool2d adaptive_avg_pool1d"),
+    *named(F, "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d interpolate upsample"),
+    *named(torch, "max_pool2d avg_pool1d max_pool1d"),
 ]
-_OVER = [torch.mean, torch.sum, torch.amax, torch.amin, _T.mean, _T.sum, _T.amax, _T.amin]
+_OVER = [*named(torch, "mean sum amax amin"), *named(_T, "mean sum amax amin")]
 
 
 @rule(*_OF_ONE)
@@ -126,9 +85,7 @@ def around(tracer: Tracer, func: Any, args: Any, kwargs: Any, out: Any) -> None:
     """Places around one another, channel by channel."""
     x = next(tensors_in((args, kwargs)))
     labels = tracer.labels(x)
-    n_spatial = (
-        2 if "2d" in func.__name__ else 1 if "1d" in func.__name__ else 3 if "3d" in func.__name__ else x.dim() - 2
-    )
+    n_spatial = next((n for n in (1, 2, 3) if f"{n}d" in func.__name__), x.dim() - 2)
     if not isinstance(out, torch.Tensor) or (labels is not None and max(labels.shape[-n_spatial:]) > 1):
         return keep_whole(tracer, func, args, kwargs, out)
     tracer.label(out, labels)

@@ -151,6 +151,11 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
     return register
 
 
+def named(place: Any, names: str) -> list[Any]:
+    """Functions of a module or a class, by their names."""
+    return [getattr(place, name) for name in names.split()]
+
+
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors in arguments or results, however nested."""
     if isinstance(value, torch.Tensor):
