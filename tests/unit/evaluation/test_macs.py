@@ -1,7 +1,5 @@
 """Multiplications counted by hand."""
 
-from time import perf_counter
-
 import pytest
 import torch
 from torch import nn
@@ -262,13 +260,12 @@ def test_a_network_of_the_user_sees_numbers_and_keeps_none_of_the_counts():
     assert [x.device.type for x in seen] == ["cpu"]
 
 
-def test_resnet_50_is_counted_in_much_less_than_half_a_second():
+def test_resnet_50_is_counted_without_a_number():
+    """On the device without numbers nothing is multiplied; 4 089 184 256 are torchvision's 4.089 G."""
     with torch.device("meta"):
         net = models.resnet50()
-    times = []
-    for _ in range(3):
-        begin = perf_counter()
-        _without_numbers(net, (3, 224, 224))
-        times.append(perf_counter() - begin)
 
-    assert min(times) < 0.4
+    found = _without_numbers(net, (3, 224, 224))
+
+    assert found is not None
+    assert sum(product.macs for product in found) == 4_089_184_256

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -19,7 +18,6 @@ from sentei.steps import layout
 from sentei.steps.examples import open_split, preprocessing_of
 from sentei.steps.frozen import to_text
 from sentei.steps.networks import read_masks, read_network
-from sentei.steps.progress import tell
 from sentei.steps.prune import prune
 from sentei.steps.verify import verify
 from tests.unit.steps.conftest import Chain, whole_chain
@@ -268,64 +266,3 @@ def test_pruning_again_gives_the_same_artifact(slim, tmp_path):
 
 def spec(slim: Chain, start: str) -> str:
     return to_text(slim.plan.variants[slim.names.index(named(slim, start))])
-
-
-@pytest.fixture
-def checkpoints(tmp_path, machine):
-    machine.setenv("SENTEI_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    machine.setenv("SENTEI_EVENTS", str(tmp_path / "events"))
-    return tmp_path / "checkpoints"
-
-
-# The process kills itself while it tells of the first epoch between the rounds, whose state was just saved.
-KILLED = """
-import os, signal, sys
-from sentei.steps import fitting
-from sentei.steps.prune import prune
-
-told = fitting.tell
-def tell(event, **facts):
-    told(event, **facts)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-os.sched_getaffinity = lambda _: {0}
-fitting.tell = tell
-prune(*sys.argv[1:])
-"""
-
-
-def epochs(tmp_path):
-    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
-    return [event["epoch"] for event in events if event["event"] == "epoch"]
-
-
-def test_a_killed_recovery_between_rounds_goes_on_and_gives_the_same_artifact(slim, tmp_path, checkpoints):
-    given = slim.examples, spec(slim, ITERATIVE), slim["dense"], slim["scores"], tmp_path / "pruned"
-    killed = subprocess.run([sys.executable, "-c", KILLED, *given], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert not (tmp_path / "pruned").exists()
-    assert len(list(checkpoints.glob("*/state.safetensors"))) == 1
-
-    resumed = prune(*given)
-
-    assert epochs(tmp_path) == [1, 2]
-    assert resumed["digest"] == layout.reading(slim[f"pruned/{ITERATIVE}"]).digest
-    assert list(checkpoints.iterdir()) == []
-
-
-def test_a_recovery_after_other_scores_does_not_go_on_from_this_one(slim, tmp_path, checkpoints, machine):
-    machine.setattr("sentei.steps.fitting.tell", told_and_ended)
-    scored = layout.reading(slim["scores"])
-    with layout.writing(tmp_path / "scores", "scores", scored.inputs) as draft:
-        draft.facts.update(scored.facts, other=True)
-        for name in scored.files:
-            draft.write(name, scored.file(name).read_bytes())
-    for scores in (slim["scores"], tmp_path / "scores"):
-        with pytest.raises(TimeoutError):
-            prune(slim.examples, spec(slim, ITERATIVE), slim["dense"], scores, tmp_path / "pruned")
-    assert epochs(tmp_path) == [1, 1]
-
-
-def told_and_ended(event, **facts):
-    tell(event, **facts)
-    raise TimeoutError
