@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -73,15 +74,15 @@ def ours(criterion: str, allocation: str, *, reconstruct: bool) -> Method:
     return method
 
 
-_KNOWN: dict[tuple[int, str, bool], Curves] = {}
+_KNOWN: WeakKeyDictionary[nn.Module, dict[tuple[str, bool], Curves]] = WeakKeyDictionary()
 
 
 def _curves(task: Task, criterion: str, reconstruct: bool, measure: Callable[[], Curves]) -> Curves:
     """Measured once for a network: they do not depend on the budget."""
-    key = id(task.model), criterion, reconstruct
-    if key not in _KNOWN:
-        _KNOWN[key] = measure()
-    return _KNOWN[key]
+    known, key = _KNOWN.setdefault(task.model, {}), (criterion, reconstruct)
+    if key not in known:
+        known[key] = measure()
+    return known[key]
 
 
 def group_l2(*, is_global: bool) -> Method:
