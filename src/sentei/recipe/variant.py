@@ -71,7 +71,7 @@ class Variant(Section):
     @property
     def name(self) -> str:
         """Says how the variant is made, such as ``magnitude-l1-global-0.90-ft2``."""
-        parts = [self.criterion, *([] if self.granularity == "weight" else [re.sub("[:]", "-", self.granularity)])]
+        parts = [self.criterion, *([] if self.granularity == "weight" else [self.granularity.replace(":", "-")])]
         parts += [self.allocation] if self.sparsity is not None or self.budget else []
         parts += [padded(self.sparsity)] if self.sparsity is not None else []
         parts += [self.budget.text] if self.budget else []
@@ -83,11 +83,9 @@ class Variant(Section):
 
     def specification(self) -> dict[str, Any]:
         """All of it but the recovery, as the plan freezes it; what older plans lack stands there only if chosen."""
-        always = {"criterion", "granularity", "allocation"}
-        chosen = self.model_dump(exclude={"finetune"}, exclude_defaults=True)
-        if self.layers:
-            chosen["layers"] = _pairs(self.layers)
-        return {**{name: getattr(self, name) for name in sorted(always)}, **chosen}
+        always = {"criterion": self.criterion, "granularity": self.granularity, "allocation": self.allocation}
+        chosen = self.model_dump(exclude={"finetune", "layers"}, exclude_defaults=True)
+        return {**always, **chosen, **({"layers": _pairs(self.layers)} if self.layers else {})}
 
 
 def _pairs(layers: Layers) -> list[list[str]]:
