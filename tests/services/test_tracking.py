@@ -1,10 +1,14 @@
 """The tree of runs is the same however often a task is repeated, and whoever opened runs around it."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy
+from sqlalchemy.orm import Session
 
 from sentei.adapters.mlflow import tracking
 from sentei.adapters.mlflow.connection import connect
@@ -70,6 +74,25 @@ class TestParent:
 
         with pytest.raises(ServiceError, match=r"expected parameter seed = '8', received '7'.*another key"):
             open_run(seed="8")
+
+    def test_a_parameter_that_another_process_wrote_meanwhile_is_no_failure(self):
+        """The other one commits after MLflow has looked for the parameter, and before it writes it."""
+        meanwhile = []
+
+        def write_first(session, context, instances):
+            found = [row for row in session.new if type(row).__name__ == "SqlParam"]
+            if found and not meanwhile:
+                meanwhile.append(found[0].key)
+                with closing(sqlite3.connect("mlflow.db")) as other, other:
+                    other.execute("INSERT INTO params VALUES (?, ?, ?)", (found[0].key, "7", found[0].run_uuid))
+
+        sqlalchemy.event.listen(Session, "before_flush", write_first)
+        try:
+            run = open_run()
+        finally:
+            sqlalchemy.event.remove(Session, "before_flush", write_first)
+
+        assert (meanwhile, connect().get_run(run).data.params) == (["seed"], {"seed": "7"})
 
     def test_a_very_long_parameter_can_be_repeated(self):
         assert open_run(note="x" * 9000) == open_run(note="x" * 9000)

@@ -22,10 +22,36 @@ def log_params(client: "MlflowClient", run: "Run", params: Mapping[str, str]) ->
     """Write the parameters that the run lacks.
 
     Raises:
-        ServiceError: The run has another value for one of them: MLflow never changes a parameter.
+        ServiceError: The run has another value for one of them: MLflow never changes a parameter. Or MLflow refused
+            or could not be reached.
+
+    Guarantee:
+        Processes that write the same parameters at the same moment all succeed.
     """
+    missing = _lacking(run, params)
+    while missing:
+        try:
+            return _log_params(client, run.info.run_id, missing)
+        except ServiceError:
+            # A database refuses a whole request of which another process has just written a part.
+            with asking(f"read parameters of run {run.info.run_id}"):
+                now = _lacking(client.get_run(run.info.run_id), params)
+            if len(now) == len(missing):
+                raise
+            missing = now
+    return None
+
+
+def _log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
+    listed = [Param(key, value) for key, value in sorted(params.items())]
+    with asking(f"log parameters of run {run_id}"):
+        for start in range(0, len(listed), _PARAMS):
+            client.log_batch(run_id, params=listed[start : start + _PARAMS])
+
+
+def _lacking(run: "Run", params: Mapping[str, str]) -> dict[str, str]:
     wanted = {key: _fitting(value, _PARAM_LENGTH) for key, value in params.items()}
     present = run.data.params
     for key in sorted(wanted.keys() & present.keys()):
@@ -34,10 +60,7 @@ def log_params(client: "MlflowClient", run: "Run", params: Mapping[str, str]) ->
                 f"run {run.info.run_id}: expected parameter {key} = {wanted[key]!r}, received {present[key]!r} from "
                 "MLflow: the run belongs to other settings; start a run with another key"
             )
-    missing = [Param(key, wanted[key]) for key in sorted(wanted.keys() - present.keys())]
-    with asking(f"log parameters of run {run.info.run_id}"):
-        for start in range(0, len(missing), _PARAMS):
-            client.log_batch(run.info.run_id, params=missing[start : start + _PARAMS])
+    return {key: wanted[key] for key in wanted.keys() - present.keys()}
 
 
 def set_tags(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:
