@@ -3,28 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from sentei.depth import Dropped, Linearised, Merged
 from sentei.errors import ArtifactError
 from sentei.models.attention import separate_heads
 from sentei.surgery.removal import Places, remove_places
 
-FORMAT = "sentei.surgery/1"
+OF_CUTS = "sentei.surgery/1"
+"""The format of a history of cuts alone: each step is what stayed."""
+
+OF_ALL = "sentei.surgery/2"
+"""The format of any history: each step has a kind beside its own fields."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operation.
+    """One cut: places left tensors.
 
     Attributes:
         kept: By tensor and dimension (as text): size before, and the places that stay, as ranges ``0-3,7``.
     """
 
     kept: Mapping[str, Mapping[str, tuple[int, str]]]
+    kind: ClassVar[str] = "cut"
 
     @classmethod
     def of(cls, places: Places) -> Self:
@@ -38,6 +44,45 @@ class Step:
             for name, dims in self.kept.items()
         }
 
+    def apply(self, model: nn.Module) -> None:
+        """Takes the other places out of a network.
+
+        Args:
+            model: Changed in place.
+
+        Raises:
+            ModelError: The step is about another network.
+        """
+        remove_places(model, self.places())
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {"kept": {name: {dim: list(v) for dim, v in dims.items()} for name, dims in self.kept.items()}}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote; a KeyError, TypeError, ValueError or AttributeError if the record is something else."""
+        kept = record["kept"].items()
+        step = cls({name: {d: (int(n), str(r)) for d, (n, r) in dims.items()} for name, dims in kept})
+        step.places()
+        return step
+
+
+class Operation(Protocol):
+    """One step of a history: it can be done again to a fresh network, and written down."""
+
+    kind: ClassVar[str]
+
+    def apply(self, model: nn.Module) -> None:
+        """Does the same to a network that is as the first one was before; a ModelError if it is another one."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+
+
+KINDS: Mapping[str, Any] = {kind.kind: kind for kind in (Step, Linearised, Merged, Dropped)}
+"""What a step can be, by the word that stands for it in a file."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -47,9 +92,9 @@ class History:
         steps: The first one is relative to the dense network, each other one to the network before it.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Operation, ...] = ()
 
-    def then(self, step: Step) -> Self:
+    def then(self, step: Operation) -> Self:
         """This history and one operation more."""
         return type(self)((*self.steps, step))
 
@@ -64,13 +109,14 @@ class History:
         """
         separate_heads(model)
         for step in self.steps:
-            remove_places(model, step.places())
+            step.apply(model)
         return model
 
     def to_json(self) -> dict[str, Any]:
-        """The history as JSON values."""
-        steps = [{name: {d: list(v) for d, v in dims.items()} for name, dims in s.kept.items()} for s in self.steps]
-        return {"format": FORMAT, "steps": steps}
+        """The history as JSON values, in the oldest format that can say it."""
+        if all(step.kind == Step.kind for step in self.steps):
+            return {"format": OF_CUTS, "steps": [step.to_json()["kept"] for step in self.steps]}
+        return {"format": OF_ALL, "steps": [{"kind": step.kind, **step.to_json()} for step in self.steps]}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -80,21 +126,32 @@ class History:
             ArtifactError: The record is something else.
         """
         try:
-            if record["format"] != FORMAT:
-                raise ValueError(f"format {record['format']!r}")
-            steps = tuple(
-                Step({name: {d: (int(n), str(r)) for d, (n, r) in dims.items()} for name, dims in step.items()})
-                for step in record["steps"]
-            )
-            for step in steps:
-                step.places()
-            return cls(steps)
+            return cls(tuple(_step(step) for step in _with_kinds(record)))
         except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
             found = f"a record without {error}" if isinstance(error, KeyError) else str(error)
             raise ArtifactError(
-                f"expected the history of a surgery in the format {FORMAT}, received {found}; "
+                f"expected the history of a surgery in the format {OF_CUTS} or {OF_ALL}, received {found}; "
                 "take the file from the artifact again, or prune again"
             ) from error
+
+
+def _with_kinds(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps of a record as the newer format writes them."""
+    if record["format"] == OF_CUTS:
+        return [{"kind": Step.kind, "kept": step} for step in record["steps"]]
+    if record["format"] == OF_ALL:
+        return list(record["steps"])
+    raise ValueError(f"format {record['format']!r}")
+
+
+def _step(record: Mapping[str, Any]) -> Operation:
+    kind = KINDS.get(str(record["kind"]))
+    if kind is None:
+        raise ValueError(f"a step of the kind {record['kind']!r}, which is none of {', '.join(KINDS)}")
+    step: Operation = kind.from_json(record)
+    if unknown := set(record) - {"kind", *step.to_json()}:
+        raise ValueError(f"a step of the kind {record['kind']!r} with {', '.join(sorted(unknown))}")
+    return step
 
 
 def _ranges(stays: npt.NDArray[np.bool_]) -> str:

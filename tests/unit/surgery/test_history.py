@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision.models import VisionTransformer
 
+from sentei.depth import linearise
 from sentei.errors import ArtifactError, ModelError
 from sentei.models import Architecture, build
 from sentei.models.attention import separate_heads
 from sentei.structure import trace
-from sentei.surgery import History, Step, cut
+from sentei.surgery import History, Step, cut, widen
 from tests.unit.surgery.agreement import random_keep, randomise
 
 RESNET = Architecture(name="resnet-20", input_shape=(3, 16, 16), n_classes=10)
@@ -86,7 +87,7 @@ def test_the_record_of_the_tests_below_is_good():
     ("damaged", "told"),
     [
         ({}, "a record without 'format'"),
-        (record(format="sentei.surgery/2"), "sentei.surgery/2"),
+        (record(format="sentei.surgery/3"), "sentei.surgery/3"),
         (record(format=None), "None"),
         ({"format": "sentei.surgery/1"}, "steps"),
         (record(steps=[3]), "int"),
@@ -112,7 +113,7 @@ def test_the_record_of_the_tests_below_is_good():
 )
 def test_damaged_records_are_refused(damaged, told):
     with pytest.raises(
-        ArtifactError, match=r"expected the history of a surgery in the format sentei.surgery/1"
+        ArtifactError, match=r"expected the history of a surgery in the format sentei.surgery/1 or sentei.surgery/2"
     ) as caught:
         History.from_json(damaged)
 
@@ -143,3 +144,63 @@ def test_then_leaves_the_first_history_alone():
     longer = history.then(Step({}))
 
     assert (len(history.steps), len(longer.steps)) == (0, 1)
+
+
+def mixed():
+    """A network that lost an activation and then channels, and its history."""
+    model = randomise(build(RESNET, seed=1))
+    history = History().then(linearise(model, ["stage1.0.relu1", "relu1"]))
+    structure = trace(model, (3, 16, 16))
+    keep = random_keep(structure, np.random.default_rng(0), 0.3)
+    return model, history.then(cut(model, structure, keep, (3, 16, 16)))
+
+
+def test_steps_of_several_kinds_are_done_again_in_order():
+    slim, history = mixed()
+    record = json.loads(json.dumps(history.to_json()))
+
+    again = History.from_json(record).apply(build(RESNET, seed=2))
+
+    assert [step["kind"] for step in record["steps"]] == ["linearise", "cut"]
+    assert History.from_json(record) == history
+    again.load_state_dict(slim.state_dict(), strict=True)
+    rows = torch.randn(3, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(again.eval()(rows), slim.eval()(rows))
+
+
+def test_a_history_of_cuts_is_written_in_the_first_format():
+    """A history that older releases could write is what they would write."""
+    _, history = shrunk(build(RESNET, seed=1), (3, 16, 16))
+
+    assert history.to_json()["format"] == "sentei.surgery/1"
+    assert mixed()[1].to_json()["format"] == "sentei.surgery/2"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"kind": "graft", "names": ["0"]}, "a step of the kind 'graft'"),
+        ({"names": ["0"]}, "a record without 'kind'"),
+        ({"kind": ["cut"]}, "a step of the kind"),
+        ({"kind": "linearise"}, "a record without 'names'"),
+        ({"kind": "linearise", "names": "relu1"}, "a list of names"),
+        ({"kind": "linearise", "names": [3]}, "a list of names"),
+        ({"kind": "linearise", "names": ["0"], "why": "x"}, "with why"),
+        ({"kind": "cut"}, "a record without 'kept'"),
+        ({"kind": "cut", "kept": {"a": {"0": [3, "4"]}}}, "places 4 of 3"),
+        (["cut"], "list"),
+    ],
+)
+def test_unknown_and_damaged_kinds_are_refused(step, told):
+    with pytest.raises(ArtifactError, match="expected the history of a surgery") as caught:
+        History.from_json({"format": "sentei.surgery/2", "steps": [step]})
+
+    assert told in str(caught.value)
+
+
+def test_only_cuts_can_be_widened():
+    model, history = mixed()
+
+    with pytest.raises(ValueError, match="only cuts can be widened, the history has a step of the kind 'linearise'"):
+        widen(model.state_dict(), history)
