@@ -1,6 +1,6 @@
 """The inside of a training: its steps and its epochs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 
 import torch
@@ -43,6 +43,7 @@ class Loop:
         ranks: Ranks,
         masks: Mapping[str, torch.Tensor],
         teacher: nn.Module | None,
+        further: Callable[[], torch.Tensor] | None = None,
     ) -> None:
         _refuse_misfit(examples, settings)
         self.settings, self.seed, self.ranks = settings, seed, ranks
@@ -54,6 +55,7 @@ class Loop:
         self.zero = KeptZero(self.model, masks)
         self.optimizer = make_optimizer(self.model, settings)
         self.penalty = Penalty(self.model, settings)
+        self.further = further
         self.teaching = Teaching(teacher, settings, self.rows, self.labels, ranks.device)
         self.bfloat16 = computes_bfloat16(settings.precision, model, ranks.device)
         self.records: list[EpochRecord] = []
@@ -121,7 +123,7 @@ class Loop:
             temperature=self.settings.temperature,
             label_smoothing=self.settings.label_smoothing,
         )
-        return learned + self.penalty()
+        return learned + self.penalty() + (self.further() if self.further else 0.0)
 
     def _batch(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows and labels as this epoch sees them."""

@@ -26,6 +26,7 @@ def train(
     teacher: nn.Module | None = None,
     resume: TrainState | None = None,
     on_epoch: Callable[[TrainState], None] | None = None,
+    further: Callable[[], torch.Tensor] | None = None,
 ) -> History:
     """The network has learned from these examples, and the history says how.
 
@@ -39,6 +40,7 @@ def train(
         teacher: Needed when ``settings.distil`` is above 0; it is only asked, in eval mode.
         resume: A state that ``on_epoch`` was given, to go on from; model and teacher as at the first start.
         on_epoch: Called after every epoch, on rank 0 only, with the state to save.
+        further: Asked after each forward pass for what joins the loss beside the penalty of the settings: a scalar.
 
     Returns:
         One record for each epoch, those before the resumption included.
@@ -56,7 +58,7 @@ def train(
         rows, and ends with the same weights.
     """
     with repeatable(), joined_ranks() as ranks:
-        loop = Loop(model, examples, preprocessing, settings, seed, ranks, masks or {}, teacher)
+        loop = Loop(model, examples, preprocessing, settings, seed, ranks, masks or {}, teacher, further)
         try:
             if resume is not None:
                 restore(loop, resume)
