@@ -48,6 +48,21 @@ class Attack(Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+class Robustness(Section):
+    """Perturbations of the selection rows under which every variant is looked at, beside what claims ask for."""
+
+    radii: Annotated[list[Rate], Field(min_length=1)] = Field(
+        description="largest changes of a value, each for fgsm and for pgd: of images as a share of 255"
+    )
+    steps: Count = Field(20, description="of pgd")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def attacks(self) -> list[dict[str, str]]:
+        """Settings of each perturbation, as texts."""
+        common = {"steps": str(self.steps), "seed": str(self.seed)}
+        return [{"attack": name, "radius": radius, **common} for name in ("fgsm", "pgd") for radius in self.radii]
+
+
 class Claim(Section):
     """What must be proven about a variant before it is promoted."""
 

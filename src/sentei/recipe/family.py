@@ -10,11 +10,13 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from sentei.recipe.budget import Budget
+from sentei.recipe.depth import DataFree, Depth
 from sentei.recipe.numbers import Count, Share
 from sentei.recipe.section import Section
 from sentei.recipe.variant import Allocation, Criterion, Epochs, Granularity, Layers, Schedule, Variant
 
 _CHOSEN = ("criterion", "granularity", "allocation", "reconstruct", "finetune")
+_OF_ALL = ("layers", "round_to", "schedule", "rounds", "round_epochs", "data_free")
 
 
 class Grid(Section):
@@ -29,6 +31,9 @@ class Grid(Section):
     budget: Annotated[list[Budget], Field(min_length=1)] | None = Field(
         None, description="what variants may cost; instead of sparsities"
     )
+    depth: Annotated[list[Depth], Field(min_length=1)] | None = Field(
+        None, description="fewer layers; with finetune alone"
+    )
     reconstruct: Annotated[list[bool], Field(min_length=1)] = Field([False])
     finetune: Annotated[list[Epochs], Field(min_length=1)] = Field([0], description="epochs of recovery")
     layers: Layers = Field(default_factory=dict, description="of all: layer name pattern -> keep, or a sparsity")
@@ -36,6 +41,7 @@ class Grid(Section):
     schedule: Schedule = "one-shot"
     rounds: Count = 1
     round_epochs: Count = 1
+    data_free: DataFree | None = Field(None, description="of all: how criterion data-free goes about it")
 
     @model_validator(mode="after")
     def _possible(self) -> "Grid":
@@ -49,7 +55,8 @@ class Grid(Section):
     def __iter__(self) -> Iterator[Variant]:  # type: ignore[override]  # iterating over variants, not over fields
         sizes: list[dict[str, Any]] = [{"sparsity": one} for one in self.sparsity or ()]
         sizes += [{"budget": one} for one in self.budget or ()]
-        common = {name: getattr(self, name) for name in ("layers", "round_to", "schedule", "rounds", "round_epochs")}
+        sizes += [{"depth": one} for one in self.depth or ()]
+        common = {name: getattr(self, name) for name in _OF_ALL}
         for *choice, size in product(*(getattr(self, name) for name in _CHOSEN), sizes or [{}]):
             yield Variant(**dict(zip(_CHOSEN, choice, strict=True)), **size, **common)
 

@@ -16,7 +16,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from sentei.recipe.architectures import ArchitectureName, check_kwargs
 from sentei.recipe.arguments import Arguments
-from sentei.recipe.claims import Claim, Claims, Procedure, one_delta
+from sentei.recipe.claims import Claim, Claims, Procedure, Robustness, one_delta
 from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
@@ -184,6 +184,7 @@ class Recipe(Section):
     compare: list[Claim] = Field(
         default_factory=list, description="further claims to print beside the one that promotes; with ledger.at none"
     )
+    robustness: Robustness | None = Field(None, description="attacks on the selection rows that every variant meets")
     procedure: Procedure = Field(default_factory=Procedure)
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)

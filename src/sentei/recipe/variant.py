@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from sentei.recipe.budget import Budget, padded
+from sentei.recipe.combinations import faults
+from sentei.recipe.depth import DataFree, Depth
 from sentei.recipe.numbers import Count, Share
 from sentei.recipe.section import Section
 
@@ -24,8 +26,8 @@ Criterion = Literal[
     "obd",
     "obs",
     "obs-blocks",
+    "data-free",
 ]
-UNITS_ONLY, WEIGHTS_ONLY = ("bn-scale", "fpgm"), ("obs-blocks",)
 Allocation = Literal["global", "uniform", "isomorphic", "search"]
 Schedule = Literal["one-shot", "iterative", "cubic"]
 Epochs = Annotated[int, Field(ge=0)]
@@ -61,31 +63,58 @@ class Variant(Section):
     rounds: Count = 1
     round_epochs: Count = Field(1, description="epochs of recovery between two rounds")
     finetune: Epochs = Field(0, description="epochs of recovery after pruning")
+    data_free: DataFree | None = Field(None, description="how criterion data-free goes about it")
+    depth: Depth | None = Field(None, description="fewer layers, instead of everything above but the epochs")
 
     @model_validator(mode="after")
     def _possible(self) -> "Variant":
-        for expected in _faults(self):
+        for expected in faults(self):
             raise PydanticCustomError("variant", "expected {expected}", {"expected": expected})
         return self
 
     @property
     def name(self) -> str:
         """Says how the variant is made, such as ``magnitude-l1-global-0.90-ft2``."""
+        parts = [*self.depth.names(self.round_epochs)] if self.depth else self._pruned_names()
+        return "-".join([*parts, *([f"ft{self.finetune}"] if self.finetune else [])])
+
+    def _pruned_names(self) -> list[str]:
         parts = [self.criterion, *([] if self.granularity == "weight" else [self.granularity.replace(":", "-")])]
+        parts += self.data_free.names() if self.data_free else []
         parts += [self.allocation] if self.sparsity is not None or self.budget else []
         parts += [padded(self.sparsity)] if self.sparsity is not None else []
         parts += [self.budget.text] if self.budget else []
         parts += [f"layers{_short(self.layers)}"] if self.layers else []
         parts += [f"r{self.round_to}"] if self.round_to > 1 else []
         parts += ["reconstructed"] if self.reconstruct else []
-        parts += [f"{self.schedule}{self.rounds}x{self.round_epochs}"] if self.rounds > 1 else []
-        return "-".join([*parts, *([f"ft{self.finetune}"] if self.finetune else [])])
+        return parts + ([f"{self.schedule}{self.rounds}x{self.round_epochs}"] if self.rounds > 1 else [])
 
     def specification(self) -> dict[str, Any]:
         """All of it but the recovery, as the plan freezes it; what older plans lack stands there only if chosen."""
         always = {"criterion": self.criterion, "granularity": self.granularity, "allocation": self.allocation}
-        chosen = self.model_dump(exclude={"finetune", "layers"}, exclude_defaults=True)
-        return {**always, **chosen, **({"layers": _pairs(self.layers)} if self.layers else {})}
+        if self.depth:
+            always = {"criterion": self.depth.criterion, "granularity": self.depth.granularity, "allocation": "none"}
+        chosen = self.model_dump(exclude={"finetune", "layers", "depth"}, exclude_defaults=True)
+        if self.depth:
+            chosen["depth"] = self.depth.model_dump(exclude_none=True, exclude={"by"})
+        if self.layers:
+            chosen["layers"] = _pairs(self.layers)
+        return {name: value for name, value in {**always, **chosen}.items() if value != {}}
+
+    @property
+    def chain(self) -> str:
+        """What the randomness of its training is drawn for: iterates of one chain of shallower networks share it."""
+        return self.depth.chain(self.round_epochs) if self.depth else self.name
+
+    @property
+    def scored(self) -> bool:
+        """Whether its weights or units are scored before it is made."""
+        return not self.depth and self.criterion != "data-free"
+
+    @property
+    def trains_between(self) -> bool:
+        """Whether the network is trained while it is made."""
+        return self.rounds > 1 or bool(self.depth and self.depth.activations)
 
 
 def _pairs(layers: Layers) -> list[list[str]]:
@@ -95,35 +124,3 @@ def _pairs(layers: Layers) -> list[list[str]]:
 
 def _short(layers: Layers) -> str:
     return hashlib.sha256(json.dumps(_pairs(layers)).encode()).hexdigest()[:6]
-
-
-def _faults(variant: Variant) -> list[str]:
-    """What does not go together."""
-    channel, n_of_m = variant.granularity == "channel", ":" in variant.granularity and "x" not in variant.granularity
-    given = [name for name in ("sparsity", "budget") if getattr(variant, name) is not None]
-    checks = {
-        f"no sparsity and no budget beside granularity {variant.granularity}, which says both": n_of_m and given,
-        "exactly one of sparsity and budget": not n_of_m and len(given) != 1,
-        f"granularity channel beside criterion {variant.criterion}": not channel and variant.criterion in UNITS_ONLY,
-        f"granularity weight beside criterion {variant.criterion}": channel and variant.criterion in WEIGHTS_ONLY,
-        "granularity channel and a budget beside allocation search": variant.allocation == "search"
-        and not (channel and variant.budget),
-        "granularity channel beside round_to": variant.round_to > 1 and not channel,
-        "a budget in parameters or bytes, because masks spare nothing else": variant.budget
-        and not channel
-        and not (variant.budget.parameters or variant.budget.bytes),
-        "granularity weight or channel beside a budget": variant.budget and "block" in variant.granularity,
-        "schedule iterative or cubic beside rounds above 1": (variant.rounds > 1) != (variant.schedule != "one-shot"),
-        "schedule one-shot beside granularity n:m": n_of_m and variant.rounds > 1,
-        "schedule iterative or cubic beside round_epochs": variant.round_epochs > 1 and variant.schedule == "one-shot",
-        "n below m in granularity n:m": n_of_m and not _fewer(variant.granularity),
-        "allocation global beside granularity n:m, which takes the same from everywhere": n_of_m
-        and variant.allocation != "global",
-        "keep alone in layers beside granularity n:m": n_of_m and set(variant.layers.values()) - {"keep"},
-    }
-    return [text for text, wrong in checks.items() if wrong]
-
-
-def _fewer(granularity: str) -> bool:
-    n, m = map(int, granularity.split(":"))
-    return n < m

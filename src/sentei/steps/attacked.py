@@ -45,3 +45,23 @@ def robust_columns(
         seen = outcomes(served, inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong)
         columns[robust_column(settings)] = seen["loss"]
     return columns
+
+
+def robustness(columns: Columns, attacks: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """How a network stands up to each attack, as decimal texts by the name of a metric.
+
+    Args:
+        columns: What it does on some rows: ``loss``, and one column for each attack.
+        attacks: Their settings.
+
+    Returns:
+        ``robust_accuracy.<attack>.<radius>``: the share of all rows that are right when perturbed;
+        ``robustness.<attack>.<radius>``: the share that are still right of those that were right without the attack.
+    """
+    told = {}
+    right = columns["loss"] == 0
+    for settings in attacks:
+        still, name = columns[robust_column(settings)] == 0, f"{settings['attack']}.{settings['radius']}"
+        told[f"robust_accuracy.{name}"] = f"{still.mean():.6f}"
+        told[f"robustness.{name}"] = f"{(still & right).sum() / max(1, right.sum()):.6f}"
+    return told

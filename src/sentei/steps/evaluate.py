@@ -13,7 +13,7 @@ from sentei.evaluation.latency import measure_latency
 from sentei.evaluation.outcomes import Columns, outcomes
 from sentei.evaluation.served import ServedModel
 from sentei.steps import layout
-from sentei.steps.attacked import robust_columns
+from sentei.steps.attacked import robust_columns, robustness
 from sentei.steps.examples import OpenUri, open_split, rows_of
 from sentei.steps.failure import recording, require_made
 from sentei.steps.frozen import from_text, to_text
@@ -23,6 +23,7 @@ from sentei.steps.runtime import threads
 
 BATCH = 512
 # MLflow's comparison opens with the first three parameters and the first metric by name: these are chosen to be they.
+NOT_SHOWN = ("recovery", "between", "name", "sparsity", "radii")
 DENSE_PARAMS = {"allocation": "none", "asked_sparsity": "0", "criterion": "none"}
 
 
@@ -42,7 +43,7 @@ def evaluate(
         split: ``selection`` to order the family, ``test`` for the report that the claim never saw.
         path: The artifact's folder; ``failed`` when the variant is, or when its outputs are not numbers.
         open_uri: Turns ``s3://`` and the like into a local path.
-        attacks: The plan's ``attacks`` part: perturbations that robust claims name.
+        attacks: The plan's ``attacks`` part: perturbations of the selection rows.
 
     Returns:
         What the tracking server shows of the variant: parameters, metrics and curves.
@@ -132,6 +133,8 @@ def _evaluate(
     draft.facts["n_examples"] = len(rows)
     if quality_of(columns) != "agreement":  # agreement takes the dense model's evaluation, too
         draft.facts.update(dict([quality(columns, {})]))
+    if attacks and split == "selection":
+        draft.facts["robustness"] = robustness(columns, attacks)
 
 
 def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -> dict[str, Any]:
@@ -143,6 +146,7 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
     told = {name: evaluation.facts[name] for name in QUALITIES if name in evaluation.facts}
     summary["metrics"] = {f"{name}_{split}": value for name, value in told.items()}
     if split == "selection":
+        summary["metrics"] |= evaluation.facts.get("robustness", {}) | source.facts.get("counts", {})
         achieved = source.facts.get("achieved_sparsity", "0")
         summary["metrics"] |= {"achieved_sparsity": achieved, **read_cost(evaluation)}
         summary["curves"] = _curves(json.loads(source.file(layout.HISTORY).read_bytes()))
@@ -151,7 +155,7 @@ def _summary(source: layout.Artifact, evaluation: layout.Artifact, split: str) -
 
 def _params(spec: Mapping[str, Any]) -> dict[str, str]:
     recovery = spec["recovery"] or {"epochs": 0}
-    told = {key: value for key, value in spec.items() if key not in ("recovery", "between", "name", "sparsity")}
+    told = {key: value for key, value in spec.items() if key not in NOT_SHOWN}
     plain = {key: value if isinstance(value, str) else to_text(value) for key, value in told.items()}
     return (
         plain

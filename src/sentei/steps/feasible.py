@@ -6,6 +6,7 @@ from typing import Any
 
 from sentei.errors import RecipeError
 from sentei.recipe import Recipe
+from sentei.recipe.claims import Robustness
 from sentei.recipe.schema import Finetuning, Training
 
 
@@ -55,18 +56,33 @@ def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
             task = "the rows have masks" if masks else "the rows have no masks"
             received = f"{claim.kind} {claim.loss or ''}".rstrip()
             raise RecipeError(f"claim {index}: expected {wanted}, because {task}; received {received}")
-        bytewise = examples["input"]["dtype"] == "uint8"
-        if claim.attack and bytewise and 255 * Decimal(claim.attack.radius) < 1:
-            raise RecipeError(
-                f"claim {index}: expected a radius of 0.00393 (one step of 255) or more, because the rows are bytes; "
-                f"received {claim.attack.radius}"
-            )
+        if claim.attack:
+            _require_radius(f"claim {index}", claim.attack.radius, examples)
+    if recipe.robustness:
+        _require_attackable(recipe.robustness, examples)
+
+
+def _require_attackable(robustness: Robustness, examples: Mapping[str, Any]) -> None:
+    if examples.get("task") == "segmentation" or not examples["splits"]["selection"].get("labelled", True):
+        raise RecipeError(
+            "robustness: expected selection rows with a class each, which attacks lead away from; take the section out"
+        )
+    for index, radius in enumerate(robustness.radii):
+        _require_radius(f"robustness.radii.{index}", radius, examples)
+
+
+def _require_radius(where: str, radius: str, examples: Mapping[str, Any]) -> None:
+    if examples["input"]["dtype"] == "uint8" and 255 * Decimal(radius) < 1:
+        raise RecipeError(
+            f"{where}: expected a radius of 0.00393 (one step of 255) or more, because the rows are bytes; "
+            f"received {radius}"
+        )
 
 
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
     if not recipe.model.pretrained:
         yield "train", recipe.train
-    if any(variant.finetune or variant.rounds > 1 for variant in recipe.family.members()):
+    if any(variant.finetune or variant.trains_between for variant in recipe.family.members()):
         yield "finetune", recipe.finetune
 
 

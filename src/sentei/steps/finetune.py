@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from sentei.steps import layout
 from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.failure import recording, require_made
+from sentei.steps.finishing import finished
 from sentei.steps.fitting import fit
 from sentei.steps.frozen import from_text, key_of, to_text
 from sentei.steps.networks import (
     read_architecture,
     read_masks,
     read_network,
-    read_surgery,
     write_cost,
     write_network,
     write_served,
@@ -49,7 +49,10 @@ def finetune(
         data, spec = from_text(examples), source.facts["spec"]
         model, masks = read_network(source), read_masks(source)
         history = _recover(model, masks, read_network(teacher), data, spec, source.digest, open_uri)
-        write_network(draft, model.eval(), read_architecture(source), masks, read_surgery(source))
+        done = finished(model.eval(), source, teacher, data, open_uri)
+        if done.counts:
+            draft.facts["counts"] = dict(done.counts)
+        write_network(draft, model, read_architecture(source), masks, done.surgery)
         with work("export"):
             write_served(draft, model, data)
         write_cost(draft, model, data)

@@ -1,6 +1,6 @@
 """One training of a step: watched, kept after every epoch, and continued where a killed one stopped."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ def fit(
     open_uri: OpenUri | None,
     masks: Mapping[str, Tensor] | None = None,
     teacher: nn.Module | None = None,
+    further: Callable[[], Tensor] | None = None,
 ) -> dict[str, Any]:
     """Train a network on the plan's train split, in place.
 
@@ -39,6 +40,7 @@ def fit(
         open_uri: Turns ``s3://`` and the like into a local path.
         masks: Weights that stay zero are False.
         teacher: The network to distil from.
+        further: Asked after each forward pass for what joins the loss.
 
     Returns:
         The history as JSON values: ``epochs``, ``best_epoch``, ``stopped_early``.
@@ -60,6 +62,7 @@ def fit(
             teacher=teacher,
             resume=checkpoint.load(),
             on_epoch=on_epoch,
+            further=further,
         )
     checkpoint.remove()
     return history.to_dict()

@@ -9,8 +9,9 @@ from sentei.evaluation.macs import count_macs, n_parameters
 from sentei.models import Architecture, build
 from sentei.risk import Claim
 from sentei.risk.decimals import grouped
-from sentei.steps.frozen import Plan
+from sentei.steps.frozen import Plan, key_of
 from sentei.steps.provable import provable
+from sentei.steps.rounds import n_trainings
 
 BYTES_PER_PARAMETER = 4  # float32
 PASSES_PER_STEP = 3  # one forward and two for the gradients
@@ -66,10 +67,18 @@ def _rows_seen(plan: Plan) -> int:
     n_train = int(plan.examples["splits"]["train"]["n_examples"])
     dense = 0 if plan.dense["pretrained"] else int(plan.dense["training"]["epochs"])
     recovery = sum(variant["recovery"]["epochs"] if variant["recovery"] else 0 for variant in plan.variants)
-    recovery += sum(
-        (variant["rounds"] - 1) * variant["between"]["epochs"] for variant in plan.variants if "between" in variant
-    )
-    return n_train * (dense + int(recovery))
+    return n_train * (dense + int(recovery) + _epochs_between(plan))
+
+
+def _epochs_between(plan: Plan) -> int:
+    """Of all trainings between rounds; variants that go on from one another's iterates share theirs."""
+    courses: dict[str, int] = {}
+    for variant in plan.variants:
+        if "between" in variant:
+            course = key_of(variant["seed"], variant["between"]) if "depth" in variant else variant["name"]
+            epochs = n_trainings(variant) * int(variant["between"]["epochs"])
+            courses[course] = max(courses.get(course, 0), epochs)
+    return sum(courses.values())
 
 
 def _claim(claim: Mapping[str, Any], n: int, level: str | None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Plan:
         importance: Criteria that the family needs, which parameters are prunable, and seed.
         variants: One specification per variant, in the family's order.
         decision: Claims, procedure, family digest, and where the winner goes.
+        attacks: Perturbations under which the selection rows are looked at; those that claims name are among them.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Plan:
     importance: Mapping[str, Any]
     variants: tuple[Mapping[str, Any], ...]
     decision: Mapping[str, Any]
+    attacks: tuple[Mapping[str, str], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """All of it, as the parent run in MLflow keeps it."""
@@ -41,6 +43,7 @@ class Plan:
             "importance": self.importance,
             "variants": list(self.variants),
             "decision": self.decision,
+            **({"attacks": list(self.attacks)} if list(self.attacks) != self.decision.get("attacks", []) else {}),
         }
 
 

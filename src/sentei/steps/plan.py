@@ -41,6 +41,7 @@ def plan(recipe_text: str, open_uri: OpenUri | None = None) -> Plan:
             importance=_importance(recipe),
             variants=variants,
             decision=_decision(recipe, variants),
+            attacks=tuple(_once([*attacks(recipe), *(recipe.robustness.attacks() if recipe.robustness else [])])),
         )
 
 
@@ -91,11 +92,11 @@ def _dense(recipe: Recipe, examples: Mapping[str, Any], open_uri: OpenUri | None
 
 
 def _importance(recipe: Recipe) -> dict[str, Any]:
-    members = recipe.family.members()
-    units = [variant for variant in members if variant.granularity == "channel"]
+    scored = [variant for variant in recipe.family.members() if variant.scored]
+    units = [variant for variant in scored if variant.granularity == "channel"]
     searches = [variant for variant in units if variant.allocation == "search"]
     return {
-        "criteria": sorted({variant.criterion for variant in members if variant not in units}),
+        "criteria": sorted({variant.criterion for variant in scored if variant not in units}),
         "scope": recipe.importance,
         "seed": seed_for(recipe.seed, "importance"),
         **({"unit_criteria": sorted({variant.criterion for variant in units})} if units else {}),
@@ -111,12 +112,14 @@ def _search(variant: Variant) -> tuple[str, int, bool]:
 def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
     member = recipe.family.members()[index]
     recovery = {**recipe.finetune.model_dump(), "epochs": member.finetune}
+    radii = recipe.robustness.radii if recipe.robustness and member.criterion == "data-free" else []
     return {
         "name": member.name,
         **member.specification(),
         "recovery": recovery if member.finetune else None,
-        **({"between": {**recovery, "epochs": member.round_epochs}} if member.rounds > 1 else {}),
-        "seed": seed_for(recipe.seed, f"finetune/{member.name}"),
+        **({"between": {**recovery, "epochs": member.round_epochs}} if member.trains_between else {}),
+        **({"radii": radii} if radii else {}),
+        "seed": seed_for(recipe.seed, f"finetune/{member.chain}"),
     }
 
 
@@ -139,8 +142,11 @@ def _decision(recipe: Recipe, variants: tuple[Mapping[str, Any], ...]) -> dict[s
 def attacks(recipe: Recipe) -> list[dict[str, str]]:
     """The perturbations under which robust claims look at rows; each once."""
     named = [claim.settings for claim in (*recipe.claim, *recipe.compare) if claim.attack is not None]
-    found = [{key: one[key] for key in ("attack", "radius", "steps", "seed")} for one in named]
-    return [attack for index, attack in enumerate(found) if attack not in found[:index]]
+    return _once([{key: one[key] for key in ("attack", "radius", "steps", "seed")} for one in named])
+
+
+def _once(attacks: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [attack for index, attack in enumerate(attacks) if attack not in attacks[:index]]
 
 
 def _claim(claim: Any) -> dict[str, Any]:

@@ -1,26 +1,25 @@
 """dense model, scores -> pruned variant."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sentei.errors import ArtifactError
 from sentei.importance import prunable_weights
 from sentei.sparsity import achieved_sparsity
 from sentei.steps import layout
-from sentei.steps.damage import scoring_rows
+from sentei.steps.datafree_pruning import prune_data_free
 from sentei.steps.examples import OpenUri, rows_of
 from sentei.steps.failure import recording, require_made
-from sentei.steps.fitting import fit
-from sentei.steps.frozen import from_text, key_of, seed_for
-from sentei.steps.networks import read_architecture, read_network, read_tensors, write_network
+from sentei.steps.frozen import from_text
+from sentei.steps.made import Maker, Making
+from sentei.steps.networks import read_architecture, read_network, write_network
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
-from sentei.steps.score import read_scores
-from sentei.steps.unit_pruning import UnitPruning
+from sentei.steps.shortening import drop_least_blocks, linearise_layers
+from sentei.steps.unit_pruning import prune_units
 from sentei.steps.weight_pruning import prune_weights
 
 
@@ -60,60 +59,37 @@ def prune(
         draft.facts.update(name=spec["name"], spec=spec, rows=rows_of(from_text(examples), source))
         require_made(source, scored)
         use_threads(shared=True)
-        _prune(draft, spec, from_text(examples), source, scored, open_uri)
+        _prune(draft, Making(spec, from_text(examples), source, scored, open_uri))
     return layout.brief(path)
 
 
-def _prune(
-    draft: layout.Draft,
-    spec: Mapping[str, Any],
-    data: Mapping[str, Any],
-    source: layout.Artifact,
-    scored: layout.Artifact,
-    open_uri: OpenUri | None,
-) -> None:
-    model, rows = read_network(source), scoring_rows(data, open_uri)
+def _prune(draft: layout.Draft, making: Making) -> None:
+    model = read_network(making.dense)
     names, dense = prunable_weights(model), dict(model.named_parameters())
-    between = _Recovery(spec, data, source, scored.digest, open_uri)
-    units = spec["granularity"] == "channel"
-    scores = read_scores(scored, read_tensors(scored.file(layout.SCORES)), spec["criterion"], units=units)
     with work("prune"):
-        if units:
-            pruning = UnitPruning(spec, data, rows, scored, spec["seed"])
-            pruning.prune(model, scores, between)
-            write_network(draft, model, read_architecture(source), {}, pruning.surgery)
-            gone = 1 - _n_places(dict(model.named_parameters()), names) / _n_places(dense, names)
-        else:
-            masks = prune_weights(model, spec, scores, rows, spec["seed"], between)
-            write_network(draft, model, read_architecture(source), masks)
-            gone = achieved_sparsity(masks)
-    draft.facts.update(sparsity=spec.get("sparsity", ""), achieved_sparsity=f"{gone:.6f}")
+        made = _maker(making.spec)(making, model)
+    write_network(draft, made.model, read_architecture(making.dense), made.masks, made.surgery)
+    gone = _n_places(dict(made.model.named_parameters()), names) / _n_places(dense, names)
+    achieved = achieved_sparsity(made.masks) if made.masks else 1 - gone
+    draft.facts.update(sparsity=making.spec.get("sparsity", ""), achieved_sparsity=f"{achieved:.6f}")
+    if made.counts:
+        draft.facts["counts"] = dict(made.counts)
+
+
+def _maker(spec: Mapping[str, Any]) -> Maker:
+    """By criterion, where it has a way of its own; by what leaves otherwise."""
+    if spec["criterion"] in MAKERS:
+        return MAKERS[spec["criterion"]]
+    return MAKERS.get(spec["granularity"], prune_weights)
+
+
+MAKERS: Mapping[str, Maker] = {
+    "data-free": prune_data_free,
+    "channel": prune_units,
+    "activation": linearise_layers,
+    "block": drop_least_blocks,
+}
 
 
 def _n_places(parameters: Mapping[str, Tensor], names: Sequence[str]) -> int:
-    return sum(parameters[name].numel() for name in names)
-
-
-@dataclass(frozen=True)
-class _Recovery:
-    """Training between two rounds, distilled from the dense model."""
-
-    spec: Mapping[str, Any]
-    data: Mapping[str, Any]
-    dense: layout.Artifact
-    scores: str
-    open_uri: OpenUri | None
-
-    def __call__(self, model: nn.Module, number: int, masks: Mapping[str, Tensor] | None = None) -> None:
-        fit(
-            model,
-            self.data,
-            self.spec["between"],
-            seed_for(self.spec["seed"], f"round/{number}"),
-            stage="prune",
-            subject=self.spec["name"],
-            key=key_of(self.dense.digest, self.scores, self.spec, number),
-            open_uri=self.open_uri,
-            masks=masks or {},
-            teacher=read_network(self.dense),
-        )
+    return sum(parameters[name].numel() for name in names if name in parameters)

@@ -1,6 +1,7 @@
 """Pruning in rounds: how small the network is after each, and what that means for the one before it."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal
 
 from sentei.sparsity import targets
@@ -20,6 +21,21 @@ def step(reached: tuple[float, ...], number: int) -> float:
     """
     before = reached[number - 1] if number else 0.0
     return 1 - (1 - reached[number]) / (1 - before)
+
+
+def n_trainings(spec: Mapping[str, Any]) -> int:
+    """How often a network is trained while it is made.
+
+    Example:
+        >>> n_trainings({"criterion": "obd", "rounds": 3})
+        2
+        >>> n_trainings({"criterion": "entropy", "depth": {"activations": 5, "per_round": 2}})
+        3
+    """
+    if "depth" not in spec:
+        return int(spec.get("rounds", 1)) - 1
+    n_rounds: int = ceil(spec["depth"]["activations"] / spec["depth"]["per_round"])
+    return 2 * n_rounds if spec["criterion"] == "folding" else n_rounds  # slopes are learned in trainings of their own
 
 
 def exceptions_of(spec: Mapping[str, Any], number: int | None = None) -> dict[str, float | Literal["keep"]]:

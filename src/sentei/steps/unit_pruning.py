@@ -16,10 +16,27 @@ from sentei.sparsity.reconstruction import reconstruct_units
 from sentei.steps import layout
 from sentei.steps.costing import EVALUATIONS, budget_of, cost_of
 from sentei.steps.damage import Damage, opinion, settle_batchnorm
+from sentei.steps.made import Made, Making
+from sentei.steps.networks import read_tensors
 from sentei.steps.rounds import exceptions_of, step, totals
+from sentei.steps.score import read_scores
 from sentei.steps.sensitivity import search_key
 from sentei.structure import Keep, Structure, trace
 from sentei.surgery import History, cut
+
+
+def prune_units(making: Making, model: nn.Module) -> Made:
+    """Channels and heads leave.
+
+    Raises:
+        ModelError: The network cannot be traced, or does not get as small as asked, or the criterion does not fit it.
+    """
+    spec, scored = making.spec, making.scored
+    scores = read_scores(scored, read_tensors(scored.file(layout.SCORES)), spec["criterion"], units=True)
+    pruning = UnitPruning(spec, making.data, making.rows(), scored, spec["seed"])
+    pruning.prune(model, scores, making.recover)
+    return Made(model, surgery=pruning.surgery)
+
 
 Recover = Callable[[nn.Module, int], None]
 """Trains a network between two rounds, in place; the second argument is the number of the round that is done."""

@@ -12,14 +12,29 @@ from sentei.importance import ScoringRows, score
 from sentei.sparsity import Budget, Granularity, allocate, apply_masks, fit_sparsity, pack
 from sentei.sparsity.exceptions import Exceptions
 from sentei.sparsity.reconstruction import reconstruct_weights
+from sentei.steps import layout
 from sentei.steps.costing import budget_of, header_bytes
 from sentei.steps.damage import opinion, settle_batchnorm
+from sentei.steps.made import Made, Making
+from sentei.steps.networks import read_tensors
 from sentei.steps.rounds import exceptions_of, totals
+from sentei.steps.score import read_scores
 
 Masks = dict[str, torch.Tensor]
 
 
-def prune_weights(
+def prune_weights(making: Making, model: nn.Module) -> Made:
+    """Single weights, blocks or some of every few are masked.
+
+    Raises:
+        ModelError: A layer would vanish, the budget cannot be reached, or the criterion does not fit the network.
+    """
+    spec, scored = making.spec, making.scored
+    scores = read_scores(scored, read_tensors(scored.file(layout.SCORES)), spec["criterion"], units=False)
+    return Made(model, masks=mask_weights(model, spec, scores, making.rows(), spec["seed"], making.recover))
+
+
+def mask_weights(
     model: nn.Module,
     spec: Mapping[str, Any],
     scores: Mapping[str, torch.Tensor],

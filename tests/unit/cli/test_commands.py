@@ -114,7 +114,7 @@ def test_a_mistaken_command_ends_with_2(sentei, tmp_path, arguments, told):
         (b"\xff\xfe\x00", "expected a text in UTF-8"),
         (
             None,
-            "no such file, and no shipped recipe of that name; shipped are channels, confident-magnitude, digits, ",
+            "no such file, and no shipped recipe of that name; shipped are channels, confident-magnitude, data-free, ",
         ),
     ],
 )
@@ -134,7 +134,10 @@ def test_a_bad_recipe_ends_with_2_and_leaves_nothing_behind(sentei, tmp_path, co
 def test_an_unknown_name_is_told_with_the_known_ones(sentei, name):
     code, _, err = sentei("plan", name)
     assert code == 2
-    assert "shipped are channels, confident-magnitude, digits, fashion-mnist, latency, segmentation" in err
+    assert (
+        "shipped are channels, confident-magnitude, data-free, digits, fashion-mnist, latency, layers, segmentation"
+        in err
+    )
 
 
 def test_rows_that_are_not_there_end_with_5(sentei, tmp_path):

@@ -58,12 +58,42 @@ CHOICES = {
     "rounds": st.integers(1, 12),
     "round_epochs": st.integers(1, 12),
     "finetune": st.integers(0, 30),
+    "data_free": st.fixed_dictionaries(
+        {},
+        optional={
+            "mode": st.sampled_from(["greedy", "stochastic"]),
+            "step": st.sampled_from(["0.025", "0.05"]),
+            "ranking": st.sampled_from(["bounds", "width", "saliency"]),
+        },
+    ),
+    "depth": st.fixed_dictionaries(
+        {},
+        optional={
+            "activations": st.integers(1, 30),
+            "blocks": st.integers(1, 30),
+            "by": st.sampled_from(["entropy", "folding", "influence"]),
+            "per_round": st.integers(1, 5),
+            "within": st.sampled_from(["0.01", "0.1"]),
+            "penalty": st.sampled_from(["0", "0.1"]),
+            "merge": st.booleans(),
+        },
+    ),
 }
 GIVEN = st.one_of(
     st.fixed_dictionaries({"sparsity": CHOICES["sparsity"]}, optional={"granularity": CHOICES["granularity"]}),
     st.fixed_dictionaries({"budget": CHOICES["budget"], "granularity": st.just("channel")}),
     st.fixed_dictionaries({"budget": CHOICES["budget"]}),
     st.fixed_dictionaries({"granularity": CHOICES["granularity"]}),
+    st.fixed_dictionaries({"depth": CHOICES["depth"]}),
+    st.fixed_dictionaries(
+        {
+            "criterion": st.just("data-free"),
+            "granularity": st.just("channel"),
+            "allocation": st.just("uniform"),
+            "sparsity": CHOICES["sparsity"],
+        },
+        optional={"data_free": CHOICES["data_free"]},
+    ),
 )
 IN_ROUNDS = st.fixed_dictionaries(
     {"schedule": st.sampled_from(["iterative", "cubic"]), "rounds": st.integers(2, 12)},

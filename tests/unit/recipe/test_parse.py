@@ -67,7 +67,7 @@ family:
         "data.splits.tset (line 5): unknown name; did you mean 'test'?",
         "family.variants.0.sparsity (line 14): expected a number >= 0 and < 1; received 1.0",
         "family.variants.1.criterion (line 15): expected one of magnitude-l1, magnitude-l2, random, lamp, bn-scale, "
-        "fpgm, taylor, wanda, obd, obs, obs-blocks; received 'magnitud-l2'; did you mean 'magnitude-l2'?",
+        "fpgm, taylor, wanda, obd, obs, obs-blocks, data-free; received 'magnitud-l2'; did you mean 'magnitude-l2'?",
         "model.architecture (line 7): expected one of mlp, lenet-300-100, lenet-5, resnet-20, unet, torchvision/NAME "
         "(86 networks) (did you mean 'lenet-5'?); received 'lenet5'",
         "name (line 1): expected a text that matches ^[a-z0-9][a-z0-9-]{0,40}$; received 'Small'",

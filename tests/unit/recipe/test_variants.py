@@ -27,6 +27,9 @@ BUDGET = "a budget in parameters or bytes, because masks spare nothing else"
 SHARE = "expected a share of the dense model's in (0, 1], or a whole number above 1"
 ONE_OF = "expected exactly one of macs, parameters, bytes, latency, latency_ms in a budget"
 
+DATA_FREE = "criterion: data-free, granularity: channel"
+UNIFORM = f"{DATA_FREE}, allocation: uniform"
+
 
 @pytest.mark.parametrize(
     ("written", "path", "told"),
@@ -80,6 +83,25 @@ ONE_OF = "expected exactly one of macs, parameters, bytes, latency, latency_ms i
         ("{sparsity: 0.5, layers: {fc1: drop}}", ".layers", "keep"),
         ("{sparsity: 0.5, layers: {fc1: 1.0}}", ".layers", "expected a number >= 0 and < 1"),
         ("{sparsity: 0.5, reconstruct: 1}", ".reconstruct", "boolean"),
+        ("{criterion: data-free, sparsity: 0.5}", "", "granularity channel beside criterion data-free"),
+        (f"{{{DATA_FREE}, allocation: global, sparsity: 0.5}}", "", "allocation uniform beside criterion data-free"),
+        (f"{{{UNIFORM}, budget: {{latency: 0.5}}}}", "", "a budget in macs, parameters or bytes beside criterion"),
+        (f"{{{UNIFORM}, sparsity: 0.5, reconstruct: true}}", "", "no reconstruct beside criterion data-free"),
+        (f"{{{UNIFORM}, sparsity: 0.5, round_to: 8}}", "", "no round_to beside criterion data-free"),
+        (f"{{{UNIFORM}, sparsity: 0.5, layers: {{fc1: 0.5}}}}", "", "keep alone in layers beside criterion data-free"),
+        (f"{{{UNIFORM}, sparsity: 0.5, schedule: cubic, rounds: 2}}", "", "schedule one-shot beside criterion data"),
+        (f"{{{UNIFORM}, sparsity: 0.5, data_free: {{step: 0}}}}", ".data_free.step", "expected a number > 0 and < 1"),
+        ("{sparsity: 0.5, data_free: {}}", "", "criterion data-free beside data_free"),
+        ("{depth: {}}", ".depth", "exactly one of activations and blocks"),
+        ("{depth: {activations: 1, blocks: 1}}", ".depth", "exactly one of activations and blocks"),
+        ("{depth: {activations: 1, by: influence}}", ".depth", "expected by: entropy or folding for activations"),
+        ("{depth: {blocks: 1, by: entropy}}", ".depth", "expected by: influence for blocks"),
+        ("{depth: {blocks: 1, within: 0.01}}", ".depth", "expected nothing else beside blocks"),
+        ("{depth: {activations: 1, by: folding}}", ".depth", "expected a penalty beside by: folding"),
+        ("{depth: {activations: 0}}", ".depth.activations", "greater than or equal to 1"),
+        ("{depth: {activations: 1}, sparsity: 0.5}", "", "expected no sparsity beside depth"),
+        ("{depth: {activations: 1}, granularity: channel}", "", "expected no granularity beside depth"),
+        ("{depth: {blocks: 1}, round_epochs: 2}", "", "finetune instead of round_epochs beside depth.blocks"),
     ],
 )
 def test_what_does_not_go_together_is_told_with_its_path_and_line(written, path, told):
@@ -127,6 +149,34 @@ POSSIBLE = [
         {"criterion": "obs-blocks", "budget": {"bytes": 0.5}, "schedule": "cubic", "rounds": 2},
         "obs-blocks-global-bytes0.50-cubic2x1",
     ),
+    (
+        {"criterion": "data-free", "granularity": "channel", "allocation": "uniform", "sparsity": 0.25},
+        "data-free-channel-uniform-0.25",
+    ),
+    (
+        {
+            "criterion": "data-free",
+            "granularity": "channel",
+            "allocation": "uniform",
+            "budget": {"bytes": 0.5},
+            "data_free": {"mode": "stochastic", "step": 0.05},
+            "layers": {"fc3": "keep"},
+        },
+        "data-free-channel-stochastic-by0.05-uniform-bytes0.50-layersbac75c",
+    ),
+    ({"depth": {"activations": 5}}, "entropy-activation-x1-5"),
+    (
+        {
+            "depth": {"activations": 5, "within": 0.01, "per_round": 2, "penalty": 0.1, "merge": False},
+            "round_epochs": 3,
+        },
+        "entropy-activation-x3-by2-penalty0.1-within0.01-5-unmerged",
+    ),
+    (
+        {"depth": {"activations": 5, "by": "folding", "penalty": 1}, "finetune": 2},
+        "folding-activation-x1-penalty1-5-ft2",
+    ),
+    ({"depth": {"blocks": 2}, "finetune": 2}, "influence-block-2-ft2"),
 ]
 
 

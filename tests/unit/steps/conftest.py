@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,7 @@ class Chain:
     root: Path
     recipe: str
     plan: Plan
+    summaries: dict[str, Any] = field(default_factory=dict)
 
     @property
     def examples(self) -> str:
@@ -68,14 +70,18 @@ class Chain:
     def make_dense(self) -> None:
         train(self.examples, to_text(self.plan.dense), self["dense"])
         score_importance(to_text(self.plan.examples), to_text(self.plan.importance), self["dense"], self["scores"])
-        evaluate(self.examples, self["dense"], "selection", self["reference"])
+        self._evaluate("dense", "reference")
 
     def make_variants(self) -> None:
         for variant in self.plan.variants:
             name = variant["name"]
             prune(self.examples, to_text(variant), self["dense"], self["scores"], self[f"pruned/{name}"])
             finetune(self.examples, self[f"pruned/{name}"], self["dense"], self[f"made/{name}"])
-            evaluate(self.examples, self[f"made/{name}"], "selection", self[f"seen/{name}"])
+            self.summaries[name] = self._evaluate(f"made/{name}", f"seen/{name}")
+
+    def _evaluate(self, made: str, seen: str) -> dict[str, Any]:
+        attacks = to_text(list(self.plan.attacks))
+        return evaluate(self.examples, self[made], "selection", self[seen], attacks=attacks)
 
     def calibrate(
         self,

@@ -69,3 +69,25 @@ def test_every_claim_of_a_list_is_frozen_with_its_settings(rows):
         "robust_accuracy_drop",
     ]
     assert decision["attacks"] == [{"attack": "pgd", "radius": "0.1", "steps": "20", "seed": "0"}]
+
+
+def test_selection_rows_meet_the_attacks_of_claims_and_of_robustness_each_once(rows):
+    claim, more = attacked("0.1"), "robustness: {radii: [0.05, 0.1]}\n"
+    frozen = plan(recipe(rows(np.uint8), claim, more))
+    common = {"steps": "20", "seed": "0"}
+    pgd, fgsm = ([{"attack": name, "radius": r, **common} for r in ("0.05", "0.1")] for name in ("pgd", "fgsm"))
+    assert frozen.decision["attacks"] == [pgd[1]]
+    assert list(frozen.attacks) == [pgd[1], *fgsm, pgd[0]]
+
+
+def test_a_radius_of_robustness_moves_bytes_by_a_step_or_more(rows):
+    with pytest.raises(RecipeError, match=r"robustness\.radii\.1: expected a radius of 0\.00393 .* received 0\.001"):
+        plan(recipe(rows(np.uint8), "{epsilon: 0.1}", "robustness: {radii: [0.1, 0.001]}\n"))
+
+
+def test_rows_without_labels_cannot_be_attacked(rows, tmp_path):
+    bare = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
+    np.savez(tmp_path / "bare.npz", x=bare)
+    data = f"{rows(np.float32)}, unlabelled: {{source: npz, path: {tmp_path / 'bare.npz'}}}"
+    with pytest.raises(RecipeError, match="robustness: expected selection rows with a class each"):
+        plan(recipe(data, "{kind: disagreement, alpha: 0.5}", "robustness: {radii: [0.1]}\n"))

@@ -19,7 +19,7 @@ from sentei.steps import layout
 from sentei.steps.frozen import from_text, to_text
 from sentei.steps.rounds import exceptions_of, step, totals
 from sentei.steps.unit_pruning import UnitPruning
-from sentei.steps.weight_pruning import prune_weights
+from sentei.steps.weight_pruning import mask_weights
 from sentei.structure import trace
 
 DATA = {"input": {"shape": [3, 6, 6], "dtype": "float32"}}
@@ -91,7 +91,7 @@ def test_masks_grow_as_the_schedule_says_and_never_give_back(schedule, granulari
             for name in masks:
                 model.get_parameter(name).view(-1)[: masks[name].numel() * 3 // 5] = 0
 
-    seen.append(prune_weights(model, chosen, scores, ROWS, 0, recover))
+    seen.append(mask_weights(model, chosen, scores, ROWS, 0, recover))
 
     n = sum(scores[name].numel() for name in scores)
     gone = [sum(int((~mask).sum()) for mask in masks.values()) for masks in seen]
@@ -106,7 +106,7 @@ def test_excepted_layers_follow_the_schedule_to_their_own_share():
     model, seen = network(), []
     scores = score(model, "magnitude-l1", prunable_weights(model), seed=0)
     chosen = spec(sparsity=0.5, layers={"3": "keep", "6": 0.75}, schedule="iterative", rounds=2)
-    masks = prune_weights(model, chosen, scores, ROWS, 0, lambda model, number, masks: seen.append(masks))
+    masks = mask_weights(model, chosen, scores, ROWS, 0, lambda model, number, masks: seen.append(masks))
     for found, share in ((seen[0], 0.5), (masks, 0.75)):
         assert found["3.weight"].all()
         assert int((~found["6.weight"]).sum()) == share * 240

@@ -36,7 +36,7 @@ def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
     parts = (frozen.examples, frozen.dense, frozen.importance)
     examples, dense, importance = map(to_text, parts)
     variants, decision = [to_text(variant) for variant in frozen.variants], to_text(frozen.decision)
-    return PlanOutputs(examples, dense, importance, variants, decision, to_text(frozen.decision["attacks"]), parent)
+    return PlanOutputs(examples, dense, importance, variants, decision, to_text(list(frozen.attacks)), parent)
 
 
 def evaluate(examples: str, attacks: str, split: str, parent: str, variant: str, evaluation: str) -> dict[str, str]:
