@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import decisions, false_promotion, overhead, reference, startup, tightness
+from tests.bench.datafree import table
+from tests.bench.depth import layers
 from tests.bench.pruning import cifar, coverage, digits, latency, speed
 
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
@@ -25,6 +27,9 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "pruning-cifar": ("accuracy at equal MACs after fine-tuning, beside peers", lambda _: cifar.main()),
     "pruning-latency": ("time of pruned networks beside dense ones", lambda _: latency.main()),
     "pruning-speed": ("how long pruning takes, beside peers", lambda _: speed.main()),
+    "data-free": ("size, accuracy and robustness of networks pruned without data", lambda _: table.main()),
+    "layers-resnet18": ("activations removed, layers merged", lambda _: layers.main("resnet18")),
+    "layers-vgg16-bn": ("the same on fewer rows", lambda _: layers.main("vgg16_bn", 4_000)),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
 

@@ -1,0 +1,1 @@
+"""Pruning without data, as published and beside plain ways, on four networks."""

@@ -1,0 +1,105 @@
+"""Activations removed for a point of accuracy, layers merged, cost, beside channel pruning at the same cost."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sentei.evaluation.export import export_onnx
+from sentei.evaluation.latency import compare_latency
+from sentei.evaluation.macs import count_macs
+from sentei.evaluation.served import ServedModel
+from sentei.importance import score_units
+from sentei.sparsity import Budget, fit_units
+from sentei.steps.costing import cost_of
+from sentei.steps.damage import settle_batchnorm
+from sentei.steps.merging import merge_where_it_pays
+from sentei.structure import trace
+from sentei.surgery import cut
+from tests.bench.depth.courses import MANNERS, course
+from tests.bench.depth.task import SEED, SHAPE, Task, task
+from tests.bench.record import circumstances, keep, load
+
+ALLOWED = 0.01
+
+
+def main(name: str, n_learned: int | None = None) -> Path:
+    """Every manner of one network; the file with the figures.
+
+    Args:
+        name: Of a network of torchvision.
+        n_learned: Rows to learn from; None takes all.
+    """
+    before, started = load(), circumstances("torchvision")
+    given = task(name, n_learned)
+    figures: dict[str, Any] = {
+        "network": f"torchvision {name} on 32 x 32 pixels, CIFAR-10 (JPEG q75)",
+        "rows": {"train": len(given.learned.labels), "selection": len(given.selection.labels), "test": 10_000},
+        "allowed": "1 point on the selection rows",
+        "courses": {},
+    }
+    for manner in MANNERS:
+        rows, best = course(given, manner, ALLOWED)
+        n_epochs = sum(manner.epochs for _ in rows[1:])
+        figures["courses"][manner.name] = {"iterates": rows, "epochs": n_epochs, **_merged(given, best, rows)}
+        print(figures["courses"][manner.name], flush=True)
+    first = figures["courses"][MANNERS[0].name]
+    figures["channels"] = [_channels(given, measure, first) for measure in ("macs", "latency")]
+    return keep(f"layers-{name}", figures, {"train": SEED}, before, started)
+
+
+def _merged(given: Task, best: nn.Module, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What merging makes of the last iterate within the allowance."""
+    merged = copy.deepcopy(best)
+    done = merge_where_it_pays(merged, _data(given))
+    within = [row["n_linear"] for row in rows if rows[0]["selection"] - row["selection"] <= ALLOWED]
+    return {
+        "linear_within_a_point": max(within),
+        "layers_merged": done.n_layers,
+        "macs": {"dense": count_macs(given.dense, SHAPE).total, "merged": count_macs(merged, SHAPE).total},
+        "test": {"dense": rows[0]["test"], "merged": given.accuracy(merged, given.test)},
+        "latency": {"linear / dense": _times(given, best), "merged / dense": _times(given, merged)},
+    }
+
+
+def _channels(given: Task, measure: str, first: dict[str, Any]) -> dict[str, Any]:
+    """Channel pruning to what the merged network costs, trained for as many epochs as its course took."""
+    model = copy.deepcopy(given.dense)
+    structure = trace(model, SHAPE)
+    share = first["latency"]["merged / dense"]["ratio"] if measure == "latency" else _share(first["macs"])
+    budget = Budget("latency_ms" if measure == "latency" else "macs", min(1.0, share), is_share=True)
+    cost = cost_of(budget.measure, model, structure, _data(given))
+    limits: dict[str, Any] = {"n_evaluations": 8} if measure == "latency" else {}
+    keep_of = fit_units(
+        structure, score_units(model, "magnitude-l2", structure, SEED), budget, "global", cost, **limits
+    )
+    cut(model, structure, keep_of, SHAPE)
+    settle_batchnorm(model, given.rows)
+    given.recover(model, first["epochs"])
+    found = {"equal": measure, "macs": count_macs(model, SHAPE).total, "test": given.accuracy(model, given.test)}
+    print(found, flush=True)
+    return found | {"latency / dense": _times(given, model)}
+
+
+def _share(macs: dict[str, int]) -> float:
+    return macs["merged"] / macs["dense"]
+
+
+def _times(given: Task, other: nn.Module) -> dict[str, Any]:
+    row = np.zeros((1, *SHAPE), np.uint8)
+    torch.set_num_threads(1)
+    served = [
+        ServedModel(export_onnx(net, given.preprocessing, SHAPE, "uint8"), threads=1) for net in (given.dense, other)
+    ]
+    told = compare_latency(*served, row)
+    return {"ratio": round(told.ratio, 4), "interval": [round(told.low, 4), round(told.high, 4)]}
+
+
+def _data(given: Task) -> dict[str, Any]:
+    return {
+        "input": {"shape": list(SHAPE), "dtype": "uint8"},
+        "preprocessing": given.preprocessing.to_dict(),
+    }
