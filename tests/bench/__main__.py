@@ -29,7 +29,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "pruning-speed": ("how long pruning takes, beside peers", lambda _: speed.main()),
     "data-free": ("size, accuracy and robustness of networks pruned without data", lambda _: table.main()),
     "layers-resnet18": ("activations removed, layers merged", lambda _: layers.main("resnet18")),
-    "layers-vgg16-bn": ("the same on fewer rows", lambda _: layers.main("vgg16_bn", 4_000)),
+    "layers-vgg16-bn": ("the same on fewer rows", lambda _: layers.main("vgg16_bn", 6_000, 2_000)),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
 

@@ -20,24 +20,26 @@ from sentei.steps.merging import merge_where_it_pays
 from sentei.structure import trace
 from sentei.surgery import cut
 from tests.bench.depth.courses import MANNERS, course
+from tests.bench.depth.plot import PLOT, plot
 from tests.bench.depth.task import SEED, SHAPE, Task, task
 from tests.bench.record import circumstances, keep, load
 
 ALLOWED = 0.01
 
 
-def main(name: str, n_learned: int | None = None) -> Path:
+def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000) -> Path:
     """Every manner of one network; the file with the figures.
 
     Args:
         name: Of a network of torchvision.
-        n_learned: Rows to learn from; None takes all.
+        n_dense: Rows that the dense network learns from.
+        n_recovery: Rows of an epoch of recovery.
     """
     before, started = load(), circumstances("torchvision")
-    given = task(name, n_learned)
+    given = task(name, n_dense, n_recovery)
     figures: dict[str, Any] = {
         "network": f"torchvision {name} on 32 x 32 pixels, CIFAR-10 (JPEG q75)",
-        "rows": {"train": len(given.learned.labels), "selection": len(given.selection.labels), "test": 10_000},
+        "rows": {"dense": n_dense, "epoch of recovery": n_recovery, "selection": 1_000, "test": 10_000},
         "allowed": "1 point on the selection rows",
         "courses": {},
     }
@@ -48,6 +50,7 @@ def main(name: str, n_learned: int | None = None) -> Path:
         print(figures["courses"][manner.name], flush=True)
     first = figures["courses"][MANNERS[0].name]
     figures["channels"] = [_channels(given, measure, first) for measure in ("macs", "latency")]
+    plot(figures, PLOT.with_name(f"layers-{name}.png"))
     return keep(f"layers-{name}", figures, {"train": SEED}, before, started)
 
 

@@ -26,7 +26,7 @@ class Task:
     Attributes:
         name: Of the network.
         dense: Trained.
-        learned: Rows to learn from.
+        learned: Rows that an epoch of recovery learns from.
         rows: To count entropies on.
         selection: Decides how far a course may go; carved out of the training rows.
         test: 10 000 rows.
@@ -52,19 +52,20 @@ class Task:
         train(model, self.learned, self.preprocessing, settings, SEED, teacher=teacher, further=further)  # type: ignore[arg-type]  # a penalty or None
 
 
-def task(name: str, n_learned: int | None) -> Task:
+def task(name: str, n_dense: int, n_recovery: int) -> Task:
     """Trains the network, or takes the weights that an earlier run kept.
 
     Args:
         name: Of a network of torchvision, as published: it sees 32 x 32 pixels through its own first layers.
-        n_learned: Rows to learn from; None takes all.
+        n_dense: Rows that the network is trained on, at most 18 000.
+        n_recovery: The first ones of them, which an epoch of recovery learns from.
     """
     learned, scoring, test = _splits()
-    learned, selection = _part(learned, 1000, len(learned.labels)), _part(learned, 0, 1000)
-    learned = _part(learned, 0, n_learned or len(learned.labels))
+    learned, selection = _part(learned, 1000, 1000 + n_dense), _part(learned, 0, 1000)
     preprocessing = Preprocessing.of(learned)
     rows = ScoringRows(scoring.inputs, scoring.labels, preprocessing, 250)
-    return Task(name, _dense(name, learned, preprocessing), learned, rows, selection, test, preprocessing)
+    dense, recovery = _dense(name, learned, preprocessing), _part(learned, 0, n_recovery)
+    return Task(name, dense, recovery, rows, selection, test, preprocessing)
 
 
 def _dense(name: str, learned: Examples, preprocessing: Preprocessing) -> nn.Module:
