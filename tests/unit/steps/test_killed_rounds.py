@@ -1,6 +1,7 @@
 """Recovery between two rounds of pruning, killed and started again."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ finetune: {batch_size: 32}
 family:
   variants:
     - {criterion: fpgm, granularity: channel, sparsity: 0.4, schedule: iterative, rounds: 2, round_epochs: 2}
+    - {depth: {activations: 2}, round_epochs: 2}
 claim: {epsilon: 0.3}
 """
 
@@ -69,6 +71,7 @@ def epochs(tmp_path):
 
 
 def test_a_killed_recovery_between_rounds_goes_on_and_gives_the_same_artifact(dense, tmp_path, checkpoints):
+    """The process dies in the first epoch of the first round, whose state was just saved."""
     given = dense.examples, to_text(dense.plan.variants[0]), dense["dense"], dense["scores"], tmp_path / "pruned"
     killed = subprocess.run([sys.executable, "-c", KILLED, *given], check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -98,3 +101,18 @@ def test_a_recovery_after_other_scores_does_not_go_on_from_this_one(dense, tmp_p
 def told_and_ended(event, **facts):
     tell(event, **facts)
     raise TimeoutError
+
+
+def test_a_killed_course_of_shallower_networks_goes_on_and_gives_the_same_artifact(dense, tmp_path, checkpoints):
+    """Killed in each of its four epochs once: two rounds of two epochs."""
+    given = dense.examples, to_text(dense.plan.variants[1]), dense["dense"], dense["scores"], tmp_path / "pruned"
+    for _ in range(4):
+        killed = subprocess.run([sys.executable, "-c", KILLED, *given], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert not (tmp_path / "pruned").exists()
+
+    resumed = prune(*given)
+
+    assert epochs(tmp_path) == [1, 2, 1, 2]
+    shutil.rmtree(checkpoints)
+    assert resumed["digest"] == prune(*given[:-1], tmp_path / "undisturbed")["digest"]
