@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sentei.recipe.numbers import Count, Probability, Weight
+from sentei.recipe.numbers import Count, Pace, Probability, Weight
 from sentei.recipe.section import Section
 
 
@@ -15,9 +15,7 @@ class DataFree(Section):
     mode: Literal["greedy", "stochastic"] = Field(
         "greedy", description="the pairs that change the output least, or simulated annealing over them"
     )
-    step: Probability = Field(
-        "0.025", description="share of a layer's units that leaves before pairs are looked at anew"
-    )
+    step: Pace = Field("0.025", description="share of a layer's units that leaves before pairs are looked at anew")
     ranking: Literal["bounds", "width", "saliency"] = Field(
         "bounds",
         description="what compares pairs: the published score of sound bounds, their width alone, or near weights (for "

@@ -67,6 +67,8 @@ Share = _within("0", "1", open_low=False, open_high=True)
 """A decimal in [0, 1)."""
 Probability = _within("0", "1", open_low=True, open_high=True)
 """A decimal in (0, 1)."""
+Pace = _within("0.001", "1", open_low=False, open_high=True)
+"""A decimal in [0.001, 1): a share that is taken again and again."""
 Unit = _within("0", "1", open_low=False, open_high=False)
 """A decimal in [0, 1]."""
 Rate = _within("0", "1000", open_low=True, open_high=False)

@@ -1,9 +1,11 @@
 """Training states on disk, and weights that users bring."""
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +58,21 @@ class Checkpoint:
             with layout.writing(self.folder, "checkpoint") as draft:
                 for name, content in files.items():
                     draft.write(name, content)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No other process of this machine holds the same work meanwhile; one that was killed holds nothing any more.
+
+        Yields:
+            Nothing. Where nothing is kept, nothing is held.
+        """
+        if self.folder is None:
+            yield
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def artifact(self) -> layout.Artifact | None:
         """What was kept last, or None; damaged files count as none, since the work can begin again."""

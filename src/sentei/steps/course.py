@@ -10,11 +10,12 @@ from torch import nn
 
 from sentei.depth import Activation, EntropyPenalty, Folding, entropies, find_activations, linearise
 from sentei.errors import ModelError
+from sentei.steps import layout
 from sentei.steps.checkpoint import Checkpoint
 from sentei.steps.frozen import key_of
 from sentei.steps.guard import Guard
 from sentei.steps.made import Making
-from sentei.steps.networks import read_tensors
+from sentei.steps.networks import read_network, read_tensors
 from sentei.surgery import History
 
 _OF_THE_COURSE = ("criterion", "granularity", "between", "seed")
@@ -25,10 +26,12 @@ class Iterate:
     """How far a course is.
 
     Attributes:
+        model: The network.
         names: Activations that are linear, in the order in which they became so.
         surgery: What made them so.
     """
 
+    model: nn.Module
     names: tuple[str, ...] = ()
     surgery: History = field(default_factory=History)
 
@@ -39,11 +42,11 @@ class Course:
 
     Attributes:
         making: Of the variant that is wanted.
-        guard: Ends a course that loses too much; None lets it go on.
+        guard: Ends a course that loses too much.
     """
 
     making: Making
-    guard: Guard | None
+    guard: Guard
 
     @classmethod
     def of(cls, making: Making) -> Self:
@@ -54,17 +57,24 @@ class Course:
         """The iterate with as many linear activations as wanted.
 
         Args:
-            model: The dense model; becomes that iterate.
+            model: The dense model; may change in place.
 
         Raises:
-            ModelError: The network has not as many activations, or loses more than allowed.
+            ModelError: The network has not as many activations, or loses more than allowed at any round.
+
+        Guarantee:
+            The same iterate, or the same refusal, whatever other variants of the course left behind.
         """
-        ends = self._ends(model)
-        done, first = self._resume(model, ends)
-        for number in range(first, len(ends)):
-            done = self._round(model, done, ends[number], number + 1)
-            self._keep(model, done)
-            self._look(model, done)
+        done = Iterate(model)
+        for number, end in enumerate(self._ends(model), start=1):
+            checkpoint = self._checkpoint(end)
+            with checkpoint.held():  # a variant beside this one waits, and then goes on from here
+                if (kept := checkpoint.artifact()) is None:
+                    done = self._round(done, end, number)
+                    right = self._keep(checkpoint, done)
+                else:
+                    done, right = self._read(kept)
+            self.guard.require(right, f"with {end} activations linear ({', '.join(done.names)})")
         return done
 
     def _ends(self, model: nn.Module) -> list[int]:
@@ -75,12 +85,12 @@ class Course:
             raise ModelError(f"{type(model).__name__} has {there} activations; depth.activations asks for {wanted}")
         return [*range(per_round, wanted, per_round), wanted]
 
-    def _round(self, model: nn.Module, done: Iterate, end: int, number: int) -> Iterate:
-        activations = find_activations(model, self.making.input_shape)
+    def _round(self, done: Iterate, end: int, number: int) -> Iterate:
+        model, activations = done.model, find_activations(done.model, self.making.input_shape)
         leaving = self._order(model, activations, number)[: end - len(done.names)]
         surgery = done.surgery.then(linearise(model, leaving))
         self._train(model, [one for one in activations if one.name not in leaving], number)
-        return Iterate((*done.names, *leaving), surgery)
+        return Iterate(model, (*done.names, *leaving), surgery)
 
     def _order(self, model: nn.Module, activations: Sequence[Activation], number: int) -> list[str]:
         """Names of the activations, those first that can best become linear."""
@@ -104,34 +114,24 @@ class Course:
     def _strength(self) -> float:
         return float(self.making.spec["depth"]["penalty"])
 
-    def _look(self, model: nn.Module, done: Iterate) -> None:
-        if self.guard:
-            self.guard.require(model, f"with {len(done.names)} activations linear ({', '.join(done.names)})")
+    def _keep(self, checkpoint: Checkpoint, done: Iterate) -> int:
+        state, right = done.model.state_dict(), self.guard.right(done.model)
+        facts = {"names": done.names, "surgery": done.surgery.to_json(), "right": right}
+        tensors = save({name: tensor.contiguous() for name, tensor in state.items()})
+        checkpoint.write({"state.safetensors": tensors, "facts.json": json.dumps(facts).encode()})
+        return right
 
-    def _resume(self, model: nn.Module, ends: list[int]) -> tuple[Iterate, int]:
-        """The furthest iterate on the way that was kept, and the number of its round; the model becomes it."""
-        for number in range(len(ends), 0, -1):
-            kept = self._checkpoint(ends[number - 1]).artifact()
-            if kept is not None:
-                facts = json.loads(kept.file("facts.json").read_bytes())
-                done = Iterate(tuple(facts["names"]), History.from_json(facts["surgery"]))
-                done.surgery.apply(model)
-                model.load_state_dict(read_tensors(kept.file("state.safetensors")))
-                self._look(model, done)
-                return done, number
-        return Iterate(), 0
-
-    def _keep(self, model: nn.Module, done: Iterate) -> None:
-        state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-        facts = json.dumps({"names": done.names, "surgery": done.surgery.to_json()}).encode()
-        self._checkpoint(len(done.names)).write({"state.safetensors": save(state), "facts.json": facts})
+    def _read(self, kept: layout.Artifact) -> tuple[Iterate, int]:
+        """The iterate that was kept, and how many selection rows it gets right."""
+        facts, model = json.loads(kept.file("facts.json").read_bytes()), read_network(self.making.dense)
+        surgery = History.from_json(facts["surgery"])
+        surgery.apply(model)
+        model.load_state_dict(read_tensors(kept.file("state.safetensors")))
+        return Iterate(model, tuple(facts["names"]), surgery), int(facts["right"])
 
     def _checkpoint(self, n_linear: int) -> Checkpoint:
         """Named after all that determines the iterate, and not after the variant that is asked for."""
         spec, depth = self.making.spec, self.making.spec["depth"]
-        course = {name: spec.get(name) for name in _OF_THE_COURSE} | {
-            name: depth[name] for name in ("per_round", "penalty")
-        }
-        return Checkpoint.for_key(
-            key_of("course", self.making.dense.digest, self.making.data["splits"], course, n_linear)
-        )
+        course = {name: spec.get(name) for name in _OF_THE_COURSE}
+        course |= {name: depth[name] for name in ("per_round", "penalty")}
+        return Checkpoint.for_key(key_of("course", self.making.dense.digest, self.making.data, course, n_linear))

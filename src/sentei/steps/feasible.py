@@ -58,6 +58,8 @@ def require_claims(recipe: Recipe, examples: Mapping[str, Any]) -> None:
             raise RecipeError(f"claim {index}: expected {wanted}, because {task}; received {received}")
         if claim.attack:
             _require_radius(f"claim {index}", claim.attack.radius, examples)
+    if masks and any(variant.depth and variant.depth.within for variant in recipe.family.members()):
+        raise RecipeError("family: expected no within in depth, which counts rows with a class; the rows have masks")
     if recipe.robustness:
         _require_attackable(recipe.robustness, examples)
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sentei.data import Preprocessing
+from sentei.data.table import Inputs
 from sentei.errors import ModelError
 from sentei.intervals import unchanged_rows
 from sentei.models import Architecture, build
@@ -55,7 +56,7 @@ def count_unchanged(
     wide.load_state_dict(widen(state, surgery))
     found = {"unchanged_looked_at": str(len(rows))}
     for text in ("0", *radii):
-        reach = _reach(preprocessing, float(text), str(rows.dtype))
+        reach = _reach(preprocessing, float(text), rows)
         low, high = _limits(data, preprocessing.apply(rows), reach)
         try:
             same = unchanged_rows(separate_heads(dense), wide, preprocessing.apply(rows), reach, low, high)
@@ -65,10 +66,17 @@ def count_unchanged(
     return found
 
 
-def _reach(preprocessing: Preprocessing, radius: float, dtype: str) -> npt.NDArray[np.float64]:
-    """The radius of each channel as the network sees it; of bytes whole steps, as attacks take them."""
-    raw = math.floor(255 * radius) * preprocessing.scale if dtype == "uint8" else radius
-    return raw / np.array(preprocessing.std)
+def _reach(preprocessing: Preprocessing, radius: float, rows: Inputs) -> npt.NDArray[np.float64]:
+    """The radius of each channel as the network sees it; of bytes whole steps, as attacks take them.
+
+    It is larger by what float32 may round on the way from a raw row to what the network reads, for the row itself and
+    for the perturbed one: three operations each.
+    """
+    raw = math.floor(255 * radius) * preprocessing.scale if rows.dtype == np.uint8 else radius
+    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
+    largest = float(np.abs(rows.astype(np.float64)).max()) * preprocessing.scale + radius
+    reach: npt.NDArray[np.float64] = (raw + 8 * 2.0**-24 * (largest + np.abs(mean))) / std
+    return reach
 
 
 def _limits(

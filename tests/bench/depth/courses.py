@@ -37,15 +37,15 @@ MANNERS = (
 )
 
 
-def course(task: Task, manner: Manner, allowed: float) -> tuple[list[dict[str, Any]], nn.Module]:
+def course(task: Task, manner: Manner, allowed: int) -> tuple[list[dict[str, Any]], nn.Module]:
     """Every iterate until two rounds in a row lost more than allowed; and the last one that did not.
 
     Args:
         task: The network and its rows.
         manner: How to go.
-        allowed: Largest loss of accuracy on the selection rows, in [0, 1].
+        allowed: Largest loss on the selection rows, in rows.
     """
-    model, dense = copy.deepcopy(task.dense), task.accuracy(task.dense, task.selection)
+    model = copy.deepcopy(task.dense)
     found: list[dict[str, Any]] = [_row(task, model, ())]
     best, names, lost = copy.deepcopy(model), [], 0
     n_all = len(find_activations(model, SHAPE))
@@ -57,7 +57,7 @@ def course(task: Task, manner: Manner, allowed: float) -> tuple[list[dict[str, A
         found.append(_row(task, model, tuple(leaving)))
         found[-1]["n_linear"] = len(names)
         print(manner.name, found[-1], flush=True)
-        lost = lost + 1 if dense - found[-1]["selection"] > allowed else 0
+        lost = lost + 1 if found[0]["right"] - found[-1]["right"] > allowed else 0
         if not lost:
             best = copy.deepcopy(model)
     return found, best
@@ -84,5 +84,5 @@ def _train(task: Task, model: nn.Module, manner: Manner, *, all_gone: bool) -> N
 
 
 def _row(task: Task, model: nn.Module, names: tuple[str, ...]) -> dict[str, Any]:
-    accuracies = {"selection": task.accuracy(model, task.selection), "test": task.accuracy(model, task.test)}
-    return {"n_linear": len(names), "names": list(names), **accuracies}
+    right = round(task.accuracy(model, task.selection) * len(task.selection.labels))
+    return {"n_linear": len(names), "names": list(names), "right": right, "test": task.accuracy(model, task.test)}

@@ -90,7 +90,11 @@ UNIFORM = f"{DATA_FREE}, allocation: uniform"
         (f"{{{UNIFORM}, sparsity: 0.5, round_to: 8}}", "", "no round_to beside criterion data-free"),
         (f"{{{UNIFORM}, sparsity: 0.5, layers: {{fc1: 0.5}}}}", "", "keep alone in layers beside criterion data-free"),
         (f"{{{UNIFORM}, sparsity: 0.5, schedule: cubic, rounds: 2}}", "", "schedule one-shot beside criterion data"),
-        (f"{{{UNIFORM}, sparsity: 0.5, data_free: {{step: 0}}}}", ".data_free.step", "expected a number > 0 and < 1"),
+        (
+            f"{{{UNIFORM}, sparsity: 0.5, data_free: {{step: 0}}}}",
+            ".data_free.step",
+            "expected a number >= 0.001 and < 1",
+        ),
         ("{sparsity: 0.5, data_free: {}}", "", "criterion data-free beside data_free"),
         ("{depth: {}}", ".depth", "exactly one of activations and blocks"),
         ("{depth: {activations: 1, blocks: 1}}", ".depth", "exactly one of activations and blocks"),

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from sentei import depth
+from sentei.errors import ModelError
 from sentei.evaluation.latency import Comparison
 from sentei.steps import merging
 from sentei.steps.merging import merge_where_it_pays
@@ -66,3 +68,20 @@ def test_a_network_without_linear_neighbours_stays_as_it_is():
     net = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
     done = merge_where_it_pays(net, DATA)
     assert (done.step, done.n_layers, kinds(net)) == (None, 0, ["Flatten", "Linear", "ReLU", "Linear"])
+
+
+def test_a_merge_that_is_refused_is_left_out_and_the_others_are_made(monkeypatch):
+    monkeypatch.setattr(merging, "compare_latency", lambda *_: Comparison(1.0, 0.8, 0.7, 0.9, 100))
+
+    def merge(model, merges):
+        if any(one.name == "8 + 9" for one in merges):
+            raise ModelError("8 + 9 as one layer differs")
+        return depth.merge(model, merges)
+
+    monkeypatch.setattr(merging, "merge", merge)
+    net, rows = network(), torch.randn(4, 3, 8, 8)
+    with torch.no_grad():
+        expected = net(rows)
+        assert merge_where_it_pays(net, DATA).n_layers == 1
+        assert torch.allclose(net(rows), expected, atol=1e-5)
+    assert kinds(net) == ["Conv2d", "ReLU", "Conv2d", "ReLU", "Flatten", "Linear", "Linear"]
