@@ -12,8 +12,8 @@ from sentei.depth.layer_graph import Passage, is_layer
 from sentei.depth.linearise import texts
 from sentei.depth.owners import own_graph
 from sentei.depth.rectifiers import Call, called, is_rectifier
-from sentei.depth.regions import is_sum
-from sentei.depth.separation import separate
+from sentei.depth.regions import first_input, is_sum
+from sentei.depth.separation import named_apart, separate
 from sentei.errors import ModelError
 
 
@@ -76,7 +76,8 @@ def find_blocks(model: nn.Module, input_shape: Sequence[int]) -> tuple[Block, ..
 
     A block is a module whose forward adds something to its own input, once (``x + f(x)``, as in ResNets, MobileNetV2
     and ConvNeXt) or several times (as in transformers and Swin), then perhaps applies activations, and gives what it
-    took in shape. Blocks with a convolution in the shortcut are none. Of blocks within blocks the innermost count.
+    took in shape. Blocks with a convolution in the shortcut are none, and neither are those that write over their
+    input. Of blocks within blocks the innermost count.
 
     Args:
         model: Only read; asked in eval mode for random rows.
@@ -96,6 +97,8 @@ def find_blocks(model: nn.Module, input_shape: Sequence[int]) -> tuple[Block, ..
     for name, module in model.named_modules():
         shape = passage.taken.get(name)
         if not name or shape is None or passage.n_runs[name] != 1 or passage.given[name] != shape:
+            continue
+        if name in passage.written:  # what reads the input after the block reads what the block made of it
             continue
         if (end := _end(module)) is not None:
             found.append(Block(name, shape[1:], len(end)))
@@ -128,14 +131,14 @@ def _end(module: nn.Module) -> list[fx.Node] | None:
     if is_layer(module) or not list(module.children()):
         return None
     try:
-        graph = own_graph(module)
+        graph = own_graph(module, in_place=True)
     except ModelError:
         return None
     end: list[fx.Node] = []
     node = next(node for node in graph.nodes if node.op == "output").args[0]
     while isinstance(node, fx.Node) and called(node, module) is not None:
         end.insert(0, node)
-        node = node.args[0]
+        node = first_input(node)
     return end if isinstance(node, fx.Node) and is_sum(node) and node in _stream(graph, module) else None
 
 
@@ -158,8 +161,9 @@ def _drop(model: nn.Module, name: str) -> None:
     if any(node.op != "call_module" or _n_calls(block, node) > 1 for node in end or ()):
         separate(block)
         end = _end(block)
+    paths = [str(node.target) for node in end or ()]
     kept = OrderedDict(
-        (str(node.target).rpartition(".")[2], _alone(block.get_submodule(str(node.target)))) for node in end or ()
+        (name, _alone(block.get_submodule(path))) for name, path in zip(named_apart(paths), paths, strict=True)
     )
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, (nn.Sequential(kept) if kept else nn.Identity()).train(block.training))

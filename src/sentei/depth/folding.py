@@ -61,8 +61,8 @@ class Folding:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
         >>> with Folding(net, ["1"], strength=0.5) as folding:
         ...     _ = net[1].slope.data.fill_(0.75)
-        ...     print(folding().item(), folding.slopes(), folding.passed(0.7))
-        0.125 {'1': 0.75} ('1',)
+        ...     print(folding().item(), folding.slopes())
+        0.125 {'1': 0.75}
         >>> net[1]
         ReLU()
     """
@@ -95,20 +95,6 @@ class Folding:
     def slopes(self) -> Mapping[str, float]:
         """The slope of each activation, in [0, 1]."""
         return {name: module.slope.detach().clamp(0, 1).item() for name, module in self._folding.items()}
-
-    def passed(self, threshold: float) -> tuple[str, ...]:
-        """The activations that can become linear: those with a slope of the threshold or more, straightest first.
-
-        Args:
-            threshold: In (0, 1].
-
-        Raises:
-            ValueError: The threshold lies outside its range.
-        """
-        if not 0 < threshold <= 1:
-            raise ValueError(f"a threshold of slopes lies in (0, 1], received {threshold}")
-        slopes = self.slopes()
-        return tuple(sorted((name for name in slopes if slopes[name] >= threshold), key=lambda n: (-slopes[n], n)))
 
     def _put(self, name: str, module: nn.Module) -> None:
         parent, _, own = name.rpartition(".")

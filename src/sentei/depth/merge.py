@@ -12,6 +12,7 @@ from sentei.depth.fusing import Fused, fused, layer_of
 from sentei.depth.linearise import texts
 from sentei.depth.plan import Merge, n_channels, stages_of
 from sentei.depth.regions import Part, Region
+from sentei.depth.separation import named_apart
 from sentei.errors import ModelError
 from sentei.models.inference import in_eval_mode
 
@@ -170,8 +171,8 @@ def _through(model: nn.Module, branch: Sequence[Part], x: torch.Tensor) -> torch
 
 def _replace(model: nn.Module, region: Region, layer: nn.Module) -> None:
     if region.after:
-        kept = {name.rpartition(".")[2]: model.get_submodule(name) for name in region.after}
-        layer = nn.Sequential(OrderedDict(merged=layer, **kept))
+        kept = zip(named_apart(region.after, "merged"), map(model.get_submodule, region.after), strict=True)
+        layer = nn.Sequential(OrderedDict([("merged", layer), *kept]))
     gone = region.paths - {region.place}
     for path in sorted(gone):
         if not path.startswith(f"{region.place}."):

@@ -1,5 +1,6 @@
 """A module's own forward as a graph, and a module that runs such a graph from now on."""
 
+import operator
 from typing import Any
 
 from torch import fx, nn
@@ -9,6 +10,21 @@ from sentei.errors import ModelError
 ADVICE = "write activations as modules, made in __init__, one for each use"
 
 
+class _Traced(fx.Proxy):
+    """A value of which ``x += y`` is told apart from ``x = x + y``."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
+class InPlaceTracer(fx.Tracer):
+    """Keeps sums in place; its graphs are to be read, not run, as Python's numbers know no such sums."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """The value of a node."""
+        return _Traced(node, self)
+
+
 class _OwnForward(fx.Tracer):
     """Looks at one forward only: every module that it calls is a leaf."""
 
@@ -16,11 +32,16 @@ class _OwnForward(fx.Tracer):
         return True
 
 
-def own_graph(owner: nn.Module) -> fx.Graph:
+class _OwnForwardInPlace(_OwnForward, InPlaceTracer):
+    """The same, with sums in place."""
+
+
+def own_graph(owner: nn.Module, in_place: bool = False) -> fx.Graph:
     """What a module's forward does with its children, as a graph in which each child is one node.
 
     Args:
         owner: Only read; its children are not run.
+        in_place: Whether ``x += y`` is a node ``iadd``, in a graph to be read; in one to be run it is ``add``.
 
     Raises:
         ModelError: The forward depends on values, or on whether it trains. The message says what to do.
@@ -30,11 +51,12 @@ def own_graph(owner: nn.Module) -> fx.Graph:
         ['placeholder', 'call_module', 'call_module', 'output']
     """
     kind, mode = type(owner).__name__, owner.training
+    tracer = _OwnForwardInPlace if in_place else _OwnForward
     try:
         owner.training = not mode
-        other = _OwnForward().trace(owner)
+        other = tracer().trace(owner)
         owner.training = mode
-        graph = _OwnForward().trace(owner)
+        graph = tracer().trace(owner)
     except Exception as error:  # a forward pass can fail in every way
         raise ModelError(f"the forward of {kind} cannot be followed: {error}; {ADVICE}") from error
     finally:

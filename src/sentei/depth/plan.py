@@ -57,17 +57,6 @@ class Plan:
     candidates: tuple[Merge, ...]
     reason: str = ""
 
-    def cheapest(self) -> tuple[Merge, ...]:
-        """Merges that fit together and cost no more multiply-accumulates than before, those that save most first."""
-        chosen: list[Merge] = []
-        worth = [one for one in self.candidates if one.macs_after <= one.macs_before]
-        for one in sorted(
-            worth, key=lambda m: (m.macs_after - m.macs_before, -len(m.region.branches), -len(m.region.paths))
-        ):
-            if all(one.region.paths.isdisjoint(other.region.paths) for other in chosen):
-                chosen.append(one)
-        return tuple(chosen)
-
 
 def mergeable(model: nn.Module, input_shape: Sequence[int]) -> Plan:
     """The layers of a network that can be one, because nothing bends between them.
@@ -75,7 +64,8 @@ def mergeable(model: nn.Module, input_shape: Sequence[int]) -> Plan:
     Found are linear layers and convolutions of images one after the other, each with the BatchNorm behind it (also of
     a single layer); and modules that add such chains of their own input, among them residual blocks without
     activations, with or without a convolution in the shortcut. Dropout in between goes, as it does nothing in eval
-    mode. Layers that run several times, share weights or are listened to by hooks are left alone.
+    mode. Left alone are layers that run several times, share weights, are listened to by hooks or called by the name
+    of their argument, those whose weights anything else reads, and blocks that write over their input.
 
     Args:
         model: Only read; asked in eval mode for random rows. Its activations that do not matter are identities.
@@ -113,6 +103,9 @@ def n_channels(model: nn.Module, region: Region) -> int:
 
 def _priced(model: nn.Module, double: nn.Module, passage: Passage, region: Region) -> Merge | None:
     """The merge with its costs, found on the network's double without numbers; ``None`` if shapes do not fit."""
+    parts = [part for branch in region.branches for part in branch]
+    if not all(part.layer in passage.given for part in parts):  # a layer was called by the name of its argument
+        return None
     made = fused([stages_of(double, branch) for branch in region.branches], n_channels(model, region))
     taken = passage.taken.get(region.place)
     shapes = {passage.given[branch[-1].layer] if branch else taken for branch in region.branches}
@@ -121,7 +114,6 @@ def _priced(model: nn.Module, double: nn.Module, passage: Passage, region: Regio
         return None
     if len(taken) == 4 and output_size(made.stage, taken[2:]) != given[2:]:
         return None
-    parts = [part for branch in region.branches for part in branch]
     names = [name for part in parts for name in (part.layer, *part.norms)]
     return Merge(
         region,

@@ -87,7 +87,7 @@ class Reader:
         """Every module that adds chains of its own input, the innermost if several do the same."""
         found: dict[tuple[tuple[Part, ...], ...], Region] = {}
         for path, module in self._model.named_modules():
-            if path and path in self._passage.given and self._ours(path):
+            if path and path in self._passage.given and path not in self._passage.written and self._ours(path):
                 graph = self._graphs.of(module)
                 region = None if graph is None else self._block(path, graph)
                 if region is not None:
@@ -108,11 +108,11 @@ class Reader:
         after: list[str] = []
         while isinstance(node, fx.Node) and node.op == "call_module" and len(node.users) == 1:
             name = _joined(path, str(node.target))
-            if is_rectifier(self._model.get_submodule(name)):
+            if is_rectifier(self._model.get_submodule(name)) and name not in self._passage.read:
                 after.insert(0, name)
             elif not self._passes(name):
                 break
-            node = node.args[0]
+            node = first_input(node)
         return node, tuple(after)
 
     def _branches(self, path: str, node: object) -> list[tuple[Part, ...]] | None:
@@ -134,7 +134,7 @@ class Reader:
                 passed.append(name)
             else:
                 return None
-            node = node.args[0]
+            node = first_input(node)
         return [tuple(parts)] if isinstance(node, fx.Node) and node.op == "placeholder" and not norms else None
 
     def _part(self, node: fx.Node, path: str) -> tuple[Part, fx.Node | None]:
@@ -174,10 +174,11 @@ class Reader:
         return self._ours(name) and type(module) in (nn.Identity, nn.Dropout, nn.Dropout2d)
 
     def _ours(self, name: str) -> bool:
-        """Whether a module runs once, nothing listens to it, and no other place has its weights."""
+        """Whether a module runs once, nothing listens to it, and no other place has or reads its weights."""
         module = self._model.get_submodule(name)
         listened = bool(module._forward_hooks or module._forward_pre_hooks)
-        return self._passage.n_runs[name] == 1 and not listened and name not in self._shared
+        once = self._passage.n_runs[name] == 1
+        return once and not listened and name not in self._shared and name not in self._passage.read
 
 
 def _ranges(run: list[Part]) -> Iterator[Region]:
@@ -224,10 +225,17 @@ def _result(graph: fx.Graph) -> object:
     return next(node for node in graph.nodes if node.op == "output").args[0]
 
 
+def first_input(node: fx.Node) -> object:
+    """What a node is given first; ``None`` if it is given by name."""
+    return node.args[0] if node.args else None
+
+
 def is_sum(node: object) -> bool:
-    """Whether a node adds two tensors, and nothing more."""
+    """Whether a node adds two tensors, and nothing more: it does not write the sum over the input of the graph."""
     if not isinstance(node, fx.Node) or node.op not in ("call_function", "call_method"):
         return False
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
     two = len(node.args) == 2 and all(isinstance(term, fx.Node) for term in node.args)
-    return name in _ADDITIONS and two and not node.kwargs
+    if not two or node.kwargs or name not in _ADDITIONS:
+        return False
+    return name == "add" or node.args[0].op != "placeholder"  # type: ignore[union-attr]  # two nodes

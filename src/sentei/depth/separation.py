@@ -2,7 +2,8 @@
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from torch import fx, nn
@@ -33,6 +34,21 @@ def _twin(module: nn.Module) -> nn.Module:
     twin = copy.copy(module)
     twin._parameters = dict(module._parameters)
     return twin
+
+
+def named_apart(paths: Sequence[str], *taken: str) -> list[str]:
+    """Names for modules beside one another: the last parts of their paths, with a number where one is taken.
+
+    Example:
+        >>> named_apart(["act", "end.act", "merged"], "merged")
+        ['act', 'act_1', 'merged_1']
+    """
+    names = list(taken)
+    for path in paths:
+        own = path.rpartition(".")[2]
+        numbered = (f"{own}_{number}" if number else own for number in count())
+        names.append(next(name for name in numbered if name not in names))
+    return names[len(taken) :]
 
 
 def separate(owner: nn.Module) -> None:

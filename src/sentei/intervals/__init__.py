@@ -3,6 +3,6 @@
 from sentei.intervals.bounds import bounds, difference, replaced
 from sentei.intervals.box import Box
 from sentei.intervals.difference import Difference
-from sentei.intervals.unchanged import beyond, unchanged_rows
+from sentei.intervals.unchanged import unchanged_rows
 
-__all__ = ["Box", "Difference", "beyond", "bounds", "difference", "replaced", "unchanged_rows"]
+__all__ = ["Box", "Difference", "bounds", "difference", "replaced", "unchanged_rows"]

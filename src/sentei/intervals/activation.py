@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sentei.intervals.rounding import loosened
+from sentei.intervals.rounding import down, loosened, up
 
 Entries = Callable[[torch.Tensor], torch.Tensor]
 Ends = tuple[torch.Tensor, torch.Tensor]
@@ -13,7 +13,7 @@ Ends = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of one number, continuous, and differentiable but for finitely many kinks.
+    """A function of one number, differentiable but for finitely many kinks and jumps.
 
     Attributes:
         function: In float64.
@@ -22,6 +22,7 @@ class Activation:
         turns: Where it stops growing or falling: between two neighbours it does one of the two.
         bends: Kinks, and points where the slope stops growing or falling.
         exact: Whether torch computes the function without error.
+        jumps: Where it is not continuous: the place, up to its rounding, and the values just before and just after.
     """
 
     function: Entries
@@ -30,6 +31,7 @@ class Activation:
     turns: tuple[float, ...] = ()
     bends: tuple[float, ...] = ()
     exact: bool = False
+    jumps: tuple[tuple[float, float, float], ...] = ()
 
     def values(self, low: torch.Tensor, high: torch.Tensor) -> Ends:
         """The least and the largest value on each interval, rounded outwards."""
@@ -40,10 +42,14 @@ class Activation:
             inside = (low < place) & (place < high)
             least = torch.where(inside, torch.minimum(least, value), least)
             most = torch.where(inside, torch.maximum(most, value), most)
+        for place, *sides in self.jumps:
+            inside = _near(low, high, place)
+            least = torch.where(inside, least.clamp(max=min(sides)), least)
+            most = torch.where(inside, most.clamp(min=max(sides)), most)
         return (least, most) if self.exact else loosened(least, most)
 
     def slopes(self, low: torch.Tensor, high: torch.Tensor) -> Ends:
-        """Bounds on (f(y) - f(x)) / (y - x) for x and y in each interval, by the mean value theorem.
+        """Bounds on (f(y) - f(x)) / (y - x) for x and y in each interval, by the mean value theorem, but for jumps.
 
         Where the interval is one point, the bounds mean nothing, and y - x is 0.
         """
@@ -55,3 +61,17 @@ class Activation:
             least = torch.where(inside, torch.minimum(least, torch.minimum(*sides)), least)
             most = torch.where(inside, torch.maximum(most, torch.maximum(*sides)), most)
         return (least, most) if self.exact else loosened(least, most)
+
+    def jumped(self, low: torch.Tensor, high: torch.Tensor) -> Ends:
+        """Bounds on what jumps add to f(y) - f(x), whichever of the two is larger, for x and y in each interval."""
+        size = torch.zeros_like(low)
+        for place, before, after in self.jumps:
+            size = torch.where(_near(low, high, place), size + abs(after - before), size)
+        _, size = loosened(size, size)
+        return -size, size
+
+
+def _near(low: torch.Tensor, high: torch.Tensor, place: float) -> torch.Tensor:
+    """Whether a place, or a number that rounds to it, lies in an interval."""
+    at = low.new_full((), place)
+    return (low <= up(at)) & (down(at) <= high)

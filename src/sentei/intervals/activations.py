@@ -10,6 +10,7 @@ from scipy.special import expit, ndtr
 from torch.nn import functional as F
 
 from sentei.intervals.activation import Activation, Entries
+from sentei.intervals.rounding import down, up
 
 
 def clamp(least: float, most: float) -> Activation:
@@ -41,12 +42,13 @@ def leaky(slope: float) -> Activation:
 
 
 def elu(alpha: float) -> Activation:
-    """The number itself above 0, and ``alpha (exp(x) - 1)`` below, for alpha of 0 or more."""
+    """The number itself above 0, and ``alpha (exp(x) - 1)`` below, which falls if alpha is less than 0."""
     below: Entries = lambda x: alpha * x.clamp(max=0).exp()  # noqa: E731 - two uses beside each other
     return Activation(
         lambda x: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0))),
         lambda x: torch.where(x >= 0, torch.ones_like(x), below(x)),
         lambda x: torch.where(x > 0, torch.ones_like(x), below(x)),
+        turns=(0.0,) if alpha < 0 else (),
         bends=(0.0,),
     )
 
@@ -65,9 +67,27 @@ def tanh() -> Activation:
     return _smooth(torch.tanh, lambda x: 4 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x), (), (0.0,))
 
 
-def softplus() -> Activation:
-    """log(1 + exp(x))."""
-    return _smooth(lambda x: torch.logaddexp(x, x.new_zeros(())), torch.sigmoid, (), ())
+def softplus(beta: float = 1.0, threshold: float = 20.0) -> Activation:
+    """log(1 + exp(beta x)) / beta, and x itself where beta x is above the threshold.
+
+    There it jumps down by log(1 + exp(-threshold)) / beta, 2e-9 as torch has it unless told otherwise.
+
+    Args:
+        beta: Above 0.
+        threshold: May be infinity.
+    """
+    place = threshold / beta
+    straight: Entries = lambda x: torch.full_like(x, place)  # noqa: E731 - three uses beside one another
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > straight(x), x, torch.logaddexp(beta * x, x.new_zeros(())) / beta)
+
+    return Activation(
+        function,
+        lambda x: torch.where(x > up(straight(x)), 1.0, torch.sigmoid(beta * x)),  # either may be, at a rounded place
+        lambda x: torch.where(x >= down(straight(x)), 1.0, torch.sigmoid(beta * x)),
+        jumps=((place, float(np.logaddexp(threshold, 0)) / beta, place),) if math.isfinite(place) else (),
+    )
 
 
 def fraction(divisor: float) -> Activation:

@@ -84,10 +84,14 @@ class Difference(Reach):
         return Difference.met(self.first * other.first, self.second * other.second, one.met(two))
 
     def through(self, activation: Activation) -> "Difference":
-        """The difference is multiplied by a slope between the two values."""
+        """The difference is multiplied by a slope between the two values; jumps come on top where there is one."""
         between = self.first.hull(self.second)
         slopes = Box(*once(activation.slopes, between.low, between.high))
         delta = slopes * self.delta
+        if activation.jumps:
+            same = (self.delta.low == 0) & (self.delta.high == 0)
+            jumped = delta + Box(*once(activation.jumped, between.low, between.high))
+            delta = Box(torch.where(same, delta.low, jumped.low), torch.where(same, delta.high, jumped.high))
         return Difference.met(self.first.through(activation), self.second.through(activation), delta)
 
     def largest(self, pool: Move) -> "Difference":

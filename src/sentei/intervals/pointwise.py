@@ -47,6 +47,15 @@ rule(F.hardswish)(_entry_wise(activations.hardswish))
 rule(F.silu)(_entry_wise(activations.silu))
 
 
+@rule(F.softplus)
+def softplus(walk: Walk, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Reach:
+    """With the jump at its threshold."""
+    x, beta, threshold = bound("input beta threshold", args, kwargs, beta=1.0, threshold=20.0)
+    if not 0 < beta < math.inf or math.isnan(threshold):
+        raise ModelError(walk.refusal(func, "its beta is not above 0, or its threshold is no number"))
+    return walk.reach(func, x).through(activations.softplus(beta, threshold))
+
+
 @rule(F.hardtanh, torch.clamp, torch.clamp_, _T.clamp, _T.clamp_)
 def clamp(walk: Walk, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Reach:
     """Cut off at numbers."""

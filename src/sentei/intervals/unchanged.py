@@ -130,28 +130,3 @@ def _together(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def _row_products(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     made = torch.einsum("nd,nkd->nk", x, weight)
     return made if bias is None else made + bias
-
-
-def beyond(logits: npt.NDArray[np.floating], delta: Box) -> npt.NDArray[np.bool_]:
-    """Rows whose margins are larger than anything that a difference over a whole domain can do to them.
-
-    Args:
-        logits: ``(n, n_classes)`` of the first network.
-        delta: ``(1, n_classes)``, over a box that holds all rows, as `difference` gives it.
-
-    Returns:
-        ``(n,)`` bool: True where the second network gives the same label.
-
-    Guarantee:
-        As of `difference`, as far as the logits are exact.
-
-    Example:
-        >>> beyond(np.array([[3.0, 0.0], [0.5, 0.0]]), Box.of([[-0.5, -0.5]], [[0.5, 0.5]])).tolist()
-        [True, False]
-    """
-    values = as_numbers(logits)
-    labels = values.argmax(1, keepdim=True)
-    point = Box(values, values) + delta
-    rivals = torch.ones_like(values).scatter(1, labels, 0).bool()
-    found: npt.NDArray[np.bool_] = ((point.low.gather(1, labels) > point.high) | ~rivals).all(1).numpy()
-    return found

@@ -41,7 +41,8 @@ class Walk(TorchFunctionMode):
     Attributes:
         at: Names of the modules that are at work, the innermost last.
         answer: What the network returned.
-        last_layer: Of the linear layer that answered last: its answer, its input's reach, its weight and its bias.
+        last_layer: Of the linear layer that answered last: its answer, its input's reach, its weight and its bias; None
+            if something was written over its answer.
         after_layer: Is given the name of a linear layer's weight, its bias, its input's and its answer's reach; returns
             the answer's reach.
     """
@@ -85,6 +86,8 @@ class Walk(TorchFunctionMode):
                 f"the bounds of what {_name(func)} in {self.place} returns are no finite numbers; "
                 "take a smaller box of inputs, or mend the network's weights"
             )
+        if self.last_layer and tensor is self.last_layer[0] and self._reaches.get(tensor, reach) is not reach:
+            self.last_layer = None  # what works in place returns the object that it was given
         shape = tensor.shape
         self._reaches[tensor] = reach if reach.shape == shape else reach.moved(lambda bound: bound.expand(shape))
 
@@ -121,6 +124,8 @@ class Walk(TorchFunctionMode):
             return None
         if (name := self.name(tensor)) not in self._values:
             raise ModelError(self.refusal(func, "its weights are no parameters or buffers of the network"))
+        if tensor._version:  # the shadow's own are as they were made
+            raise ModelError(self.refusal(func, f"the forward pass writes over {name!r}"))
         return self._values[str(name)]
 
     def reach(self, func: Any, operand: Any) -> Reach:

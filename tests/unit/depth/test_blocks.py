@@ -80,6 +80,43 @@ def test_what_is_left_is_the_activation_of_the_input():
     assert list(network.state_dict()) == ["0.act:1.weight"]
 
 
+class Ending(nn.Module):
+    """x + f(x), and two activations whose names end alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.end, self.act = nn.Linear(4, 4), nn.ModuleDict({"act": nn.GELU()}), nn.PReLU(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act(self.end.act(x + self.body(x)))
+
+
+def test_no_activation_is_lost_to_one_of_its_name():
+    network, fresh, rows = nn.Sequential(Ending()), nn.Sequential(Ending()), torch.randn(5, 4)
+    weight = network[0].act.weight
+
+    history = History().then(drop_blocks(network, ["0"]))
+
+    assert [name for name, _ in network[0].named_children()] == ["act", "act_1"]
+    assert torch.equal(network(rows), F.prelu(F.gelu(rows), weight))
+    History.from_json(history.to_json()).apply(fresh).load_state_dict(network.state_dict(), strict=True)
+
+
+class ByName(nn.Module):
+    """x + f(x), and an activation that is called by the name of its argument."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.act = nn.Linear(4, 4), nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act(input=x + self.body(x))
+
+
+def test_an_activation_that_is_called_by_name_makes_no_block():
+    assert find_blocks(nn.Sequential(ByName()), (4,)) == ()
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "dropped"),

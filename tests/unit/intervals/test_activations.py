@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -18,14 +18,23 @@ KINDS = {
     "leaky": (activations.leaky(0.1), lambda x: F.leaky_relu(x, 0.1)),
     "leaky, falling": (activations.leaky(-0.5), lambda x: F.leaky_relu(x, -0.5)),
     "elu": (activations.elu(0.7), lambda x: F.elu(x, 0.7)),
+    "elu, falling": (activations.elu(-1.5), lambda x: F.elu(x, -1.5)),
     "sigmoid": (activations.sigmoid(), torch.sigmoid),
     "tanh": (activations.tanh(), torch.tanh),
-    "softplus": (activations.softplus(), lambda x: F.softplus(x, threshold=1e9)),
+    "softplus": (activations.softplus(), F.softplus),
+    "softplus, steep": (activations.softplus(3.0, 1e9), lambda x: F.softplus(x, 3.0, 1e9)),
     "hardsigmoid": (activations.hardsigmoid(), F.hardsigmoid),
     "hardswish": (activations.hardswish(), F.hardswish),
     "gelu": (activations.gelu(), F.gelu),
     "silu": (activations.silu(), F.silu),
     "fraction": (activations.fraction(-3.0), lambda x: x / -3.0),
+}
+JUMPS = {
+    f"softplus, {beta:g} x straight above {threshold:g}": (
+        activations.softplus(beta, threshold),
+        lambda x, beta=beta, threshold=threshold: F.softplus(x, beta, threshold),
+    )
+    for beta, threshold in ((1.0, 0.5), (2.0, 3.0), (0.5, -1.0))
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 intervals = st.tuples(st.floats(-8, 8), st.floats(0, 6)).map(lambda ends: (ends[0], ends[0] + ends[1]))
@@ -40,11 +49,12 @@ def ends(low: float, high: float) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor([low], dtype=torch.float64), torch.tensor([high], dtype=torch.float64)
 
 
-@kinds
+@pytest.mark.parametrize("kind", [*KINDS, *JUMPS])
 @given(interval=intervals)
 def test_values_are_those_that_the_function_takes(kind, interval):
     """No point of a grid lies outside, and the bounds are those of the grid up to its spacing."""
-    activation, function = KINDS[kind]
+    activation, function = (KINDS | JUMPS)[kind]
+    assume(all(abs(end - place) > 1e-9 for place, *_ in activation.jumps for end in interval))
     found = function(grid(*interval))
 
     low, high = activation.values(*ends(*interval))
@@ -72,6 +82,25 @@ def test_slopes_are_those_between_any_two_points(kind, interval):
     assert most.item() + noise >= max(steps.max().item(), far.max().item())
     assert steps.min().item() <= least.item() + 0.02
     assert steps.max().item() >= most.item() - 0.02
+
+
+@pytest.mark.parametrize("kind", JUMPS)
+@given(st.integers(-32, 32), st.integers(0, 16), st.integers(-16, 16), st.integers(0, 8))
+def test_a_difference_holds_what_a_jump_puts_between_two_points(kind, low, width, delta_low, delta_width):
+    """All pairs of quarters, and those just beside the jump; the difference of a point from itself is none."""
+    activation, function = JUMPS[kind]
+    xs = torch.cat([torch.arange(low, low + width + 1) / 4, torch.tensor([low / 4 + 1e-9, (low + width) / 4 - 1e-9])])
+    xs = xs.double().clamp(low / 4, (low + width) / 4)[:, None]
+    ds = torch.arange(delta_low, delta_low + delta_width + 1).double() / 4
+    found = function(xs + ds) - function(xs)
+    first, delta = Box.of([[low / 4]], [[(low + width) / 4]]), Box.of([[ds[0].item()]], [[ds[-1].item()]])
+
+    made = Difference(first, first + delta, delta).through(activation).delta
+
+    assert made.low.item() - 1e-12 <= found.min().item()
+    assert made.high.item() + 1e-12 >= found.max().item()
+    same = Difference(first, first, Box(first.low * 0, first.low * 0)).through(activation).delta
+    assert same.magnitude.item() <= 1e-200
 
 
 def test_the_steepest_slopes_of_gelu_and_silu():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sentei.intervals import Box, beyond, difference, unchanged_rows
+from sentei.intervals import Box, unchanged_rows
 from tests.property.random_networks import Told
 from tests.unit.intervals.samples import disturbed, doubled, drawn
 
@@ -112,20 +112,53 @@ def test_limits_that_do_not_fit_are_refused(radius, low, high):
         unchanged_rows(dense(), dense(), ROWS, radius, low, high)
 
 
-def test_margins_beyond_the_difference_over_the_whole_domain_stay():
-    """One difference for all rows; on its rows the label of the other network is the same."""
-    net = dense()
+def added(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    more, y = m.b(x), m.a(x)
+    y += more
+    return y
+
+
+def rectified(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    more, y = m.b(x), m.a(x)
+    return torch.relu_(y.add_(more))
+
+
+def dropped(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    more, y = m.b(x), m.a(x)
+    return m.drop(m.drop(y).add_(more))
+
+
+WRITTEN = {"sum": added, "activation": rectified, "dropout": dropped}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("radius", [0.0, 0.1])
+def test_what_is_written_over_the_logits_counts(kind, radius):
+    """The last linear layer is the same in both networks; what is added in place turns every label to class 1."""
+    torch.manual_seed(0)
+    net = Told(WRITTEN[kind], a=nn.Linear(18, 4), b=nn.Linear(18, 4), drop=nn.Dropout(inplace=True)).eval()
     other = copy.deepcopy(net)
     with torch.no_grad():
-        other[1].weight[3] += 0.02
-    delta = difference(net, other, Box.of(torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3))).delta
-    inputs = torch.from_numpy(ROWS)
-    logits = doubled(net)(inputs).detach().numpy()
+        net.a.bias[0] = net.b.bias[0] = other.a.bias[0] = 9.0
+        other.b.bias[1] = 100.0
+    rows = ROWS.reshape(60, -1)
+    labels = [doubled(one)(torch.from_numpy(rows)).argmax(1) for one in (net, other)]
+    assert labels[0].eq(0).all()
+    assert labels[1].eq(1).all()
 
-    told = beyond(logits, delta)
+    assert not unchanged_rows(net, other, rows, radius, 0.0, 1.0).any()
+    assert unchanged_rows(net, net, rows, 0.0, 0.0, 1.0).all()
 
-    assert np.array_equal(doubled(other)(inputs).argmax(1).numpy()[told], logits.argmax(1)[told])
-    assert told.sum() > 5
+
+def test_dropout_behind_the_last_layer_costs_nothing():
+    """In eval mode it is the layer's own answer, and the margins are those of the layer."""
+    net = dense()
+    other = disturbed(net, 0.05, torch.Generator().manual_seed(1))
+    behind = [nn.Sequential(*one, nn.Dropout()) for one in (net, other)]
+
+    assert np.array_equal(
+        unchanged_rows(*behind, ROWS, 0.01, 0.0, 1.0), unchanged_rows(net, other, ROWS, 0.01, 0.0, 1.0)
+    )
 
 
 def test_a_network_of_one_logit_always_gives_its_class():

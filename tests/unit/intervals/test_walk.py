@@ -43,6 +43,12 @@ def stored(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return y
 
 
+def rescaled(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        m.a.weight.t().mul_(2)
+    return m.a(x)
+
+
 REFUSED = {
     "a function without a rule": (Told(lambda m, x: torch.sin(m.a(x)), a=nn.Linear(4, 4)), "sin in the network itself"),
     "a module without a rule": (nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)), "layer_norm in module '1'"),
@@ -61,6 +67,8 @@ REFUSED = {
     "two answers": (Told(lambda m, x: (m.a(x), x), a=nn.Linear(4, 4)), "answers with a tuple"),
     "a constant answer": (Told(lambda m, x: torch.zeros(1, 4)), "bounds did not follow"),
     "places of maxima": (nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.MaxPool2d(2, return_indices=True)), "max_pool2d"),
+    "a softplus without its shape": (nn.Softplus(beta=-1.0), "softplus in the network itself: its beta is not above 0"),
+    "weights that are written": (Told(rescaled, a=nn.Linear(4, 4)), "the forward pass writes over 'a.weight'"),
     "a scaled operand": (Told(lambda m, x: torch.add(x, x, alpha=2)), "scales its second operand"),
     "entries chosen by tensors": (Told(lambda m, x: x[:, torch.tensor([0, 1])]), "tensors choose"),
     "a tensor as a divisor": (Told(lambda m, x: x / x), "divides by a tensor"),
