@@ -18,7 +18,7 @@ from sentei.surgery.removal import remove_places
 from tests.bench.pruning.networks import network
 from tests.bench.record import circumstances, keep, load
 
-SHAPE, REPEATS, SPARSITY = (3, 224, 224), 9, 0.8
+SHAPE, REPEATS, SPARSITY = (3, 224, 224), 9, 0.5
 
 
 def main() -> Path:
