@@ -16,7 +16,7 @@ from sentei.importance.magnitude_l2 import score_magnitude_l2
 from sentei.importance.obd import score_obd
 from sentei.importance.obs import score_obs, score_obs_units
 from sentei.importance.obs_blocks import score_obs_blocks
-from sentei.importance.places import parameter_members
+from sentei.importance.places import parameter_members, tensors_by_name
 from sentei.importance.random_order import score_random, score_random_units
 from sentei.importance.rows import ScoringRows
 from sentei.importance.taylor import score_taylor, score_taylor_units
@@ -109,8 +109,9 @@ def score_units(
     if chosen.units is None:
         others = ", ".join(name for name, other in CRITERIA.items() if other.units)
         raise ModelError(f"{criterion} scores single weights; the units of prunable groups are scored by {others}")
+    tensors = tensors_by_name(model)
     for group in structure.groups:
-        parameter_members(model, group)  # refuses the structure of another network
+        parameter_members(model, group, tensors)  # refuses the structure of another network
     subject = _subject(chosen, model, seed, rows)
     return _numbers(criterion, chosen.units(subject, structure) if structure.groups else {})
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from sentei.importance.criterion import Scores, Subject, UnitScorer, WeightScorer
-from sentei.importance.places import by_group, names_in_groups, parameters_by_name, sums_by_unit
+from sentei.importance.places import Places, by_group, names_in_groups, parameters_by_name, sums_by_unit
 from sentei.structure.groups import Structure
 
 Element = Callable[[str, torch.Tensor, int], torch.Tensor]
@@ -30,7 +30,7 @@ def by_unit(weights: WeightScorer) -> UnitScorer:
     """
 
     def scored(subject: Subject, structure: Structure) -> Scores:
-        elements = weights(subject, names_in_groups(subject.model, structure))
-        return by_group(subject.model, structure, lambda group, members: sums_by_unit(members, group.n_units, elements))
+        places = Places(weights(subject, names_in_groups(subject.model, structure)))
+        return by_group(subject.model, structure, lambda group, members: sums_by_unit(members, group.n_units, places))
 
     return scored

@@ -3,7 +3,7 @@
 import torch
 
 from sentei.importance.criterion import Scores, Subject
-from sentei.importance.places import by_group, names_in_groups, parameters_by_name, sums_by_unit
+from sentei.importance.places import Places, by_group, names_in_groups, parameters_by_name, sums_by_unit
 from sentei.structure.groups import Structure
 
 
@@ -60,9 +60,9 @@ def score_lamp_units(subject: Subject, structure: Structure) -> Scores:
     """
     parameters = parameters_by_name(subject.model)
     names = names_in_groups(subject.model, structure)
-    squares = {name: parameters[name].detach().double().cpu().square() for name in names}
+    places = Places({name: parameters[name].detach().double().cpu().square() for name in names})
     return by_group(
         subject.model,
         structure,
-        lambda group, members: shares(torch.from_numpy(sums_by_unit(members, group.n_units, squares))).numpy(),
+        lambda group, members: shares(torch.from_numpy(sums_by_unit(members, group.n_units, places))).numpy(),
     )

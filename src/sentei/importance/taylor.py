@@ -5,7 +5,7 @@ import torch
 
 from sentei.importance.criterion import Scores, Subject
 from sentei.importance.gradients import mean_gradients
-from sentei.importance.places import by_group, names_in_groups, parameters_by_name, sums_by_unit
+from sentei.importance.places import Places, by_group, names_in_groups, parameters_by_name, sums_by_unit
 from sentei.structure.groups import Structure
 
 
@@ -41,9 +41,9 @@ def score_taylor_units(subject: Subject, structure: Structure) -> Scores:
     Raises:
         ModelError: No rows were given, or the loss is not finite.
     """
-    elements = _products(subject, names_in_groups(subject.model, structure))
+    places = Places(_products(subject, names_in_groups(subject.model, structure)))
     return by_group(
-        subject.model, structure, lambda group, members: np.square(sums_by_unit(members, group.n_units, elements))
+        subject.model, structure, lambda group, members: np.square(sums_by_unit(members, group.n_units, places))
     )
 
 

@@ -5,7 +5,7 @@ import torch
 from sentei.errors import ModelError
 from sentei.importance.criterion import Scores, Subject
 from sentei.importance.geometry import Layer, Use
-from sentei.importance.places import by_group, parameter_members, parameters_by_name, sums_by_unit
+from sentei.importance.places import Places, by_group, parameter_members, parameters_by_name, sums_by_unit
 from sentei.importance.reading import layers_in_order, look
 from sentei.structure.groups import Structure
 
@@ -58,12 +58,12 @@ def score_wanda_units(subject: Subject, structure: Structure) -> Scores:
     Raises:
         ModelError: No linear or convolution layer reads a group, or no rows were given.
     """
-    elements = score_wanda(subject, reading_weights(subject, structure, "wanda"))
+    places = Places(score_wanda(subject, reading_weights(subject, structure, "wanda")))
     return by_group(
         subject.model,
         structure,
         lambda group, members: sums_by_unit(
-            tuple(member for member in members if member.role == "in"), group.n_units, elements
+            tuple(member for member in members if member.role == "in"), group.n_units, places
         ),
     )
 
