@@ -60,7 +60,7 @@ def test_channels_are_neurons_and_positions_are_samples():
     assert found["1"] == pytest.approx(np.mean([entropy([p, 1 - p], base=2) for p in share]), abs=1e-12)
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)  # each of them asks a ResNet-20 row by row
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8))
 def test_entropies_do_not_depend_on_the_sizes_of_batches(sizes):
     """Bit for bit, although the network has BatchNorm and is in training mode."""
