@@ -1,8 +1,6 @@
 """A network's own forward pass, walked with bounds beside every activation."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +10,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from sentei.errors import ModelError
 from sentei.intervals.reach import Reach, Weights
+from sentei.models.at_work import named_at_work
 from sentei.models.doubles import without_numbers
 from sentei.structure.tracer import ABOUT_FORM, tensors_in
 
@@ -173,7 +172,7 @@ def walk(
     x = torch.empty(start.shape, device="meta")
     path.begin(x, start)
     try:
-        with _named(shadow, path), torch.no_grad(), path:
+        with named_at_work(shadow, path.at), torch.no_grad(), path:
             answer = shadow(x)
     except ModelError:
         raise
@@ -189,24 +188,3 @@ def walk(
         )
     path.answer = answer
     return path.reach(type(model), answer), path
-
-
-@contextmanager
-def _named(shadow: nn.Module, path: Walk) -> Iterator[None]:
-    """The innermost module at work stands last in ``path.at``; after a failure it stays there."""
-
-    def leave(*_: Any) -> None:  # a hook that returns anything else than None would replace the output
-        path.at.pop()
-
-    def enter(name: str, *_: Any) -> None:
-        path.at.append(name)
-
-    handles = []
-    for name, module in shadow.named_modules():
-        handles.append(module.register_forward_pre_hook(partial(enter, name)))
-        handles.append(module.register_forward_hook(leave))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -1,32 +1,12 @@
-"""Fewer layers, and pruning without data: what a variant may say of them."""
+"""Fewer layers: what a variant may say of them."""
 
 from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sentei.recipe.numbers import Count, Pace, Probability, Weight
+from sentei.recipe.numbers import Count, Probability, Weight
 from sentei.recipe.section import Section
-
-
-class DataFree(Section):
-    """How units are chosen without any data."""
-
-    mode: Literal["greedy", "stochastic"] = Field(
-        "greedy", description="the pairs that change the output least, or simulated annealing over them"
-    )
-    step: Pace = Field("0.025", description="share of a layer's units that leaves before pairs are looked at anew")
-    ranking: Literal["bounds", "width", "saliency"] = Field(
-        "bounds",
-        description="what compares pairs: the published score of sound bounds, their width alone, or near weights (for "
-        "networks with functions that cannot be bounded)",
-    )
-
-    def names(self) -> list[str]:
-        """What differs from the default, for the variant's name."""
-        parts: list[str] = [self.mode] if self.mode != "greedy" else []
-        parts += [self.ranking] if self.ranking != "bounds" else []
-        return parts + ([f"by{self.step}"] if self.step != "0.025" else [])
 
 
 class Depth(Section):

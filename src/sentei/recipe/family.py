@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from sentei.recipe.budget import Budget
-from sentei.recipe.depth import DataFree, Depth
+from sentei.recipe.data_free import DataFree
+from sentei.recipe.depth import Depth
 from sentei.recipe.numbers import Count, Share
 from sentei.recipe.section import Section
 from sentei.recipe.variant import Allocation, Criterion, Epochs, Granularity, Layers, Schedule, Variant

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from sentei.recipe.budget import Budget, padded
 from sentei.recipe.combinations import faults
-from sentei.recipe.depth import DataFree, Depth
+from sentei.recipe.data_free import DataFree
+from sentei.recipe.depth import Depth
 from sentei.recipe.numbers import Count, Share
 from sentei.recipe.section import Section
 

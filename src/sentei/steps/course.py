@@ -53,11 +53,12 @@ class Course:
         """The course of one variant."""
         return cls(making, Guard.of(making))
 
-    def run(self, model: nn.Module) -> Iterate:
+    def run(self, model: nn.Module, n_activations: int) -> Iterate:
         """The iterate with as many linear activations as wanted.
 
         Args:
             model: The dense model; may change in place.
+            n_activations: How many it has.
 
         Raises:
             ModelError: The network has not as many activations, or loses more than allowed at any round.
@@ -66,7 +67,7 @@ class Course:
             The same iterate, or the same refusal, whatever other variants of the course left behind.
         """
         done = Iterate(model)
-        for number, end in enumerate(self._ends(model), start=1):
+        for number, end in enumerate(self._ends(model, n_activations), start=1):
             checkpoint = self._checkpoint(end)
             with checkpoint.held():  # a variant beside this one waits, and then goes on from here
                 if (kept := checkpoint.artifact()) is None:
@@ -77,9 +78,9 @@ class Course:
             self.guard.require(right, f"with {end} activations linear ({', '.join(done.names)})")
         return done
 
-    def _ends(self, model: nn.Module) -> list[int]:
+    def _ends(self, model: nn.Module, there: int) -> list[int]:
         """How many activations are linear after each round."""
-        depth, there = self.making.spec["depth"], len(find_activations(model, self.making.input_shape))
+        depth = self.making.spec["depth"]
         wanted, per_round = int(depth["activations"]), int(depth["per_round"])
         if wanted > there:
             raise ModelError(f"{type(model).__name__} has {there} activations; depth.activations asks for {wanted}")

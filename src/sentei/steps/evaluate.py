@@ -22,8 +22,8 @@ from sentei.steps.quality import QUALITIES, quality, quality_of
 from sentei.steps.runtime import threads
 
 BATCH = 512
-# MLflow's comparison opens with the first three parameters and the first metric by name: these are chosen to be they.
 NOT_SHOWN = ("recovery", "between", "name", "sparsity", "radii")
+# MLflow's comparison opens with the first three parameters and the first metric by name: these are chosen to be they.
 DENSE_PARAMS = {"allocation": "none", "asked_sparsity": "0", "criterion": "none"}
 
 

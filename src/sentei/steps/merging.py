@@ -60,10 +60,10 @@ def merge_where_it_pays(model: nn.Module, data: Mapping[str, Any]) -> Quicker:
         if _apart(candidate, chosen) and timed.is_quicker(chosen, candidate):
             chosen.append(candidate)
     n_layers = sum(_n_layers(one) - 1 for one in chosen)
-    for candidate in plan.candidates:
-        alone = _n_layers(candidate) == 1 and _apart(candidate, chosen)
-        if alone and _merged(model, [*chosen, candidate], data) is not None:
-            chosen.append(candidate)
+    folds = [one for one in plan.candidates if _n_layers(one) == 1 and _apart(one, chosen)]
+    if _merged(model, [*chosen, *folds], data) is None:  # seldom: then those that are at fault stay out
+        folds = [one for one in folds if _merged(model, [*chosen, one], data) is not None]
+    chosen += folds
     return Quicker(merge(model, chosen) if chosen else None, n_layers)
 
 

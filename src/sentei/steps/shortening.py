@@ -22,7 +22,7 @@ def linearise_layers(making: Making, model: nn.Module) -> Made:
     """
     separate_heads(model)  # as the history does to a fresh network
     there = len(find_activations(model, making.input_shape))
-    done = Course.of(making).run(model)
+    done = Course.of(making).run(model, there)
     counts = {"activations": str(there), "activations_removed": str(len(done.names))}
     return Made(done.model, surgery=done.surgery, counts=counts)
 

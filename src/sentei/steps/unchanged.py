@@ -35,7 +35,7 @@ def count_unchanged(
     """How many rows provably keep the label that the dense model gives them, by the name of a metric.
 
     Args:
-        dense: The dense model.
+        dense: The dense model; its heads are separated in place.
         state: Weights of the smaller network.
         surgery: How it was cut out of the dense one.
         architecture: Of the dense model, as JSON.
@@ -54,12 +54,13 @@ def count_unchanged(
     preprocessing, rows = preprocessing_of(data), open_split(data, "selection", open_uri).inputs[:LOOKED_AT]
     wide = separate_heads(build(Architecture.from_dict(dict(architecture)), seed=0)).eval()
     wide.load_state_dict(widen(state, surgery))
+    read, dense = preprocessing.apply(rows), separate_heads(dense)
     found = {"unchanged_looked_at": str(len(rows))}
     for text in ("0", *radii):
         reach = _reach(preprocessing, float(text), rows)
-        low, high = _limits(data, preprocessing.apply(rows), reach)
+        low, high = _limits(data, read, reach)
         try:
-            same = unchanged_rows(separate_heads(dense), wide, preprocessing.apply(rows), reach, low, high)
+            same = unchanged_rows(dense, wide, read, reach, low, high)
         except ModelError:
             return {}
         found[f"unchanged.{text}"] = str(int(same.sum()))

@@ -1,8 +1,7 @@
 """A forward pass under a tracer, with the modules at work known by name."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sentei.models.at_work import named_at_work
 from sentei.models.attention import SeparableHeads
 from sentei.structure import layers, movement, pointwise  # noqa: F401 - they register their rules
 from sentei.structure.groups import Product
@@ -63,7 +63,7 @@ def watch(twin: nn.Module, x: torch.Tensor, time_limit_s: float) -> Watched:
             module.forward = partial(_attend, tracer, attentions, name, module, module.forward)
 
     def answer() -> Any:  # what torch is told here holds for the thread that tells it
-        with _named(twin, tracer), torch.no_grad(), torch.device(x.device), tracer:
+        with named_at_work(twin, tracer.at), torch.no_grad(), torch.device(x.device), tracer:
             return twin(x)
 
     try:
@@ -79,28 +79,6 @@ def watch(twin: nn.Module, x: torch.Tensor, time_limit_s: float) -> Watched:
 
 def _where(tracer: Tracer) -> str:
     return f"module {tracer.at[-1]!r}" if tracer.at[-1] else "the network itself"
-
-
-@contextmanager
-def _named(twin: nn.Module, tracer: Tracer) -> Iterator[None]:
-    """The innermost module at work stands last in ``tracer.at``; after a failure it stays there."""
-
-    def leave(*_: Any) -> None:  # a hook that returns anything else than None would replace the output
-        tracer.at.pop()
-
-    handles = []
-    for name, module in twin.named_modules():
-        handles.append(module.register_forward_pre_hook(partial(_enter, tracer, name)))
-        handles.append(module.register_forward_hook(leave))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _enter(tracer: Tracer, name: str, *_: Any) -> None:
-    tracer.at.append(name)
 
 
 def _attend(
