@@ -20,6 +20,7 @@ from sentei.recipe.claims import Claim, Claims, Procedure, Robustness, one_delta
 from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
+from sentei.recipe.platform import Platform
 from sentei.recipe.section import Section
 from sentei.recipe.signing import Signing
 
@@ -189,6 +190,7 @@ class Recipe(Section):
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)
     signing: Signing = Field(default_factory=Signing)
+    platform: Platform = Field(default_factory=Platform, description="used by compile, submit and schedule alone")
 
     @field_validator("train")
     @classmethod

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_core import PydanticCustomError
 
 from sentei.errors import ArtifactError, RecipeError
+from sentei.recipe.platform import Platform, pinned
 from sentei.steps.runtime import sources_digest
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -58,6 +60,23 @@ def n_tasks(n_variants: int) -> int:
 def local_image() -> str:
     """The stand-in image of local runs; it names the code, so that a changed package never meets a stale cache."""
     return f"python-sentei:{sources_digest()[:12]}"
+
+
+def require_image(platform: Platform, image: str | None = None) -> str:
+    """The image of the components: the given one, or the platform's.
+
+    Raises:
+        RecipeError: Neither names one, or it is not pinned by a tag or digest.
+    """
+    named = image or platform.image
+    if not named:
+        raise RecipeError(
+            "platform.image: expected the image of the components, found none; name it there or with --image"
+        )
+    try:
+        return pinned(named)
+    except PydanticCustomError as error:
+        raise RecipeError(f"{named}: {error}") from error
 
 
 def with_image(text: str, image: str) -> str:
