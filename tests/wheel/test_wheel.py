@@ -84,11 +84,16 @@ def test_help_plan_and_recipe_check_work(place):
 
 def test_compile_puts_the_image_into_every_container(place):
     succeed(place, "compile", "--image", "x/python-sentei:1")
-    for path in (place.folder / "compiled").rglob("*.yaml"):
+    compiled = place.folder / "compiled"
+    packages = [*compiled.glob("*.yaml"), *compiled.glob("components/*.yaml")]
+    for path in packages:
         package = next(iter(yaml.safe_load_all(path.read_text())))
         executors = package["deploymentSpec"]["executors"].values()
         assert {executor["container"]["image"] for executor in executors} == {"x/python-sentei:1"}
-    assert len(list((place.folder / "compiled").rglob("*.yaml"))) == 9
+    assert {path.name for path in compiled.glob("kubernetes/*.yaml")} == {path.name for path in compiled.glob("*.yaml")}
+    assert len(packages) == len(list(ROOT.glob("components/*/component.yaml"))) + len(
+        list(ROOT.glob("pipelines/*.yaml"))
+    )
 
 
 def test_a_run_ends_with_a_certified_version_and_its_bundle_verifies(place):

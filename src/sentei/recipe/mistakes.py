@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -94,8 +94,17 @@ def _known_names(loc: Sequence[str | int], recipe: Any) -> list[str]:
     model: Any = Recipe
     for part in _plain(loc):
         if isinstance(part, str):
-            model = _section(model.model_fields[part].annotation)
+            model = _inside(model, part)
     return list(model.model_fields) if model else []
+
+
+def _inside(model: Any, part: str) -> Any:
+    """What a name leads to: a section, a mapping of names of the user's own to sections, or nothing further."""
+    if get_origin(model) is dict:
+        return _section(get_args(model)[1])
+    field = model.model_fields.get(part)
+    annotation = field.annotation if field else None
+    return annotation if get_origin(annotation) is dict and _section(annotation) else _section(annotation)
 
 
 def _section(annotation: Any) -> Any:
@@ -115,6 +124,5 @@ def _plain(loc: Sequence[str | int]) -> list[str | int]:
         if isinstance(part, int) or model is not None:
             kept.append(part)
         if not isinstance(part, int) and model is not None:
-            field = model.model_fields.get(part)
-            model = _section(field.annotation) if field else None
-    return kept
+            model = _inside(model, part)
+    return [part for part in kept if part != "[key]"]

@@ -3,9 +3,11 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sentei.errors import RecipeError
+from sentei.recipe.kubernetes_forms import Bytes, Cpu, Duration, Name, Path, Resource, Variable
 from sentei.recipe.numbers import Count
 from sentei.recipe.section import Section
 
@@ -13,35 +15,12 @@ StepName = Literal[
     "plan", "train", "score-importance", "prune", "finetune", "evaluate", "calibrate", "register", "recertify"
 ]
 """A component; ``evaluate`` is also what the tasks ``test`` and ``test-dense`` run."""
-_DNS = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-Name = Annotated[str, _DNS]
-"""Of a Kubernetes object."""
-Cpu = Annotated[str, Field(pattern=r"^([0-9]+m|[0-9]+(\.[0-9]+)?)$", description="cores, such as 2, 0.5 or 500m")]
-Bytes = Annotated[str, Field(pattern=r"^[1-9][0-9]*([EPTGMK]i?)?$", description="such as 512Mi or 16Gi")]
-Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]*[smhd]$", description="such as 30s, 45m, 6h or 2d")]
-Path = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.-]+)+$", description="absolute, in the container")]
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def seconds(text: str) -> int:
-    """How long a duration is.
-
-    Args:
-        text: A whole number and s, m, h or d.
-
-    Example:
-        >>> seconds("90s"), seconds("6h")
-        (90, 21600)
-    """
-    return int(text[:-1]) * _UNITS[text[-1]]
 
 
 class Accelerator(Section):
     """Devices of one step, as the cluster counts them."""
 
-    type: Annotated[str, Field(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9_.-]+$")] = Field(
-        "nvidia.com/gpu", description="name of the extended resource"
-    )
+    type: Resource = Field("nvidia.com/gpu", description="name of the extended resource")
     count: Count = 1
 
 
@@ -66,9 +45,9 @@ class Retries(Section):
     """How often a failed task is tried again, and how long between: only that task repeats."""
 
     count: Annotated[int, Field(ge=0, le=20)] = 2
-    wait: Seconds = "30s"
+    wait: Duration = "30s"
     factor: Annotated[int, Field(ge=1, le=10, description="each wait is so many times the last one")] = 2
-    at_most: Seconds = Field("10m", description="longest wait")
+    at_most: Duration = Field("10m", description="longest wait")
 
 
 class Step(Section):
@@ -81,7 +60,7 @@ class Step(Section):
     accelerator: Accelerator | None = None
     node_selector: dict[str, str] | None = Field(None, description="labels that the node must have")
     tolerations: list[Toleration] | None = None
-    timeout: Seconds | None = Field(None, description="the pod ends as failed after it")
+    timeout: Duration | None = Field(None, description="the pod ends as failed after it")
     retries: Retries | None = None
     shared_memory: Bytes | None = Field(None, description="size of /dev/shm, for several processes of one pod")
 
@@ -137,7 +116,7 @@ class Platform(Section):
     namespace: Name = Field("kubeflow", description="of the runs")
     service_account: Name | None = Field(None, description="of the runs' pods; the server's own if left out")
     parallelism: Count = Field(8, description="variants that are made at once")
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = Field(
+    environment: dict[Variable, str] = Field(
         default_factory=dict, description="of every step, such as MLFLOW_TRACKING_URI; never a credential"
     )
     secrets: Secrets = Field(default_factory=Secrets)
@@ -169,6 +148,21 @@ class Platform(Section):
         """What a component's pods get."""
         asked: dict[Any, Step] = self.steps
         return asked.get(name, Step()).over(self.every)
+
+    def instead(self, namespace: str | None = None, secrets: dict[str, str] | None = None) -> "Platform":
+        """This platform, in another namespace and with other secrets where they are given.
+
+        Raises:
+            RecipeError: A name is none that Kubernetes takes.
+        """
+        told = self.model_dump()
+        told["secrets"] |= secrets or {}
+        told["namespace"] = namespace or self.namespace
+        try:
+            return type(self).model_validate(told)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise RecipeError(f"platform as the command line has it: {wrong}") from error
 
 
 def pinned(image: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from kfp.components import load_component_from_text
+from kfp.components import load_component_from_file
 
 from sentei import __version__
 from sentei.cli import Commands, cli, main
@@ -90,8 +90,10 @@ def test_the_version_is_that_of_the_package(sentei):
         (["rum"], "No such command 'rum'"),
         (["run"], "Missing argument 'RECIPE'"),
         (["run", "digits", "--nwe"], "No such option"),
-        (["compile"], "Missing option '--image'"),
-        (["compile", "--image", ""], "expected the name of an image"),
+        (["compile"], "expected the image of the components, found none"),
+        (["compile", "--image", "a/b"], "expected a tag other than latest, or a digest"),
+        (["compile", "--image", "a/b:1", "--secret", "s4=x"], "expected one of s3=NAME, mlflow=NAME"),
+        (["compile", "--image", "a/b:1", "--namespace", "A_B"], "expected the name of a Kubernetes object"),
         (["compile", "--image", "a b"], "expected the name of an image"),
         (["run", "digits", "--data-dir", "nowhere"], "--data-dir nowhere: expected a folder, found nothing there"),
         (["plan", "digits", "--data-dir", "nowhere"], "--data-dir nowhere: expected a folder, found nothing there"),
@@ -302,32 +304,36 @@ def test_a_sound_recipe_is_counted(sentei):
 
 
 def test_a_compiled_package_runs_the_given_image_everywhere_and_loads(sentei, tmp_path):
-    code, out, err = sentei("compile", "--image", IMAGE, "--out", "out")
+    code, out, err = sentei("compile", "--image", IMAGE, "--namespace", "mine", "--secret", "s3=keys", "--out", "out")
     assert (code, err) == (0, "")
 
     written = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "out").rglob("*.yaml"))
     names = sorted(path.parent.name for path in ROOT.glob("components/*/component.yaml"))
-    assert written == sorted(["out/compress.yaml", *(f"out/components/{name}.yaml" for name in names)])
+    pipelines = sorted(path.stem for path in ROOT.glob("pipelines/*.yaml"))
+    packages = [f"out/{name}.yaml" for name in pipelines]
+    objects = [f"out/kubernetes/{name}.yaml" for name in pipelines]
+    components = [f"out/components/{name}.yaml" for name in names]
+    assert written == sorted([*packages, *objects, *components])
     assert sorted(out.splitlines()) == written
 
-    for path in written:
+    for path in (*packages, *components):
         text = (tmp_path / path).read_text()
-        executors = yaml.safe_load(text)["deploymentSpec"]["executors"].values()
+        executors = next(yaml.safe_load_all(text))["deploymentSpec"]["executors"].values()
         assert executors
         assert {executor["container"]["image"] for executor in executors} == {IMAGE}
-        assert load_component_from_text(text).name
-    assert load_component_from_text((tmp_path / "out/compress.yaml").read_text()).name == "compress"
+        assert load_component_from_file(str(tmp_path / path)).name
+    for path in objects:
+        kinds = [
+            (one["kind"], one["metadata"]["namespace"]) for one in yaml.safe_load_all((tmp_path / path).read_text())
+        ]
+        assert kinds == [("Pipeline", "mine"), ("PipelineVersion", "mine")]
+    assert "secretName: keys" in (tmp_path / "out/compress.yaml").read_text()
 
 
-def test_compiling_changes_nothing_but_the_image(sentei, tmp_path):
+def test_components_change_in_nothing_but_the_image(sentei, tmp_path):
     sentei("compile", "--image", "python-sentei:unset", "--out", tmp_path / "out")
-    for ours, theirs in (
-        ("compress.yaml", "pipelines/compress.yaml"),
-        ("components/train.yaml", "components/train/component.yaml"),
-    ):
-        assert list(yaml.safe_load_all((tmp_path / "out" / ours).read_text())) == list(
-            yaml.safe_load_all((ROOT / theirs).read_text())
-        )
+    ours = yaml.safe_load((tmp_path / "out/components/train.yaml").read_text())
+    assert ours == yaml.safe_load((ROOT / "components/train/component.yaml").read_text())
 
 
 def test_fetching_says_where_it_looks_and_prints_the_folder_alone(sentei, tmp_path, monkeypatch):

@@ -7,11 +7,12 @@ import yaml
 from sentei.adapters.kubeflow.package import require_image, shipped, with_image
 from sentei.adapters.kubeflow.pods import executor_config, resources
 from sentei.recipe import Recipe
-from sentei.recipe.platform import Platform, Retries, seconds
+from sentei.recipe.kubernetes_forms import seconds
+from sentei.recipe.platform import Platform, Retries
 
 
 def cluster_package(recipe: Recipe, pipeline: str = "compress", image: str | None = None) -> str:
-    """A pipeline's package, as YAML, for one recipe's platform; the recipe itself stays a parameter.
+    """A pipeline's package for one recipe, as YAML; the recipe itself stays a parameter of every run.
 
     Args:
         recipe: Its platform says what every step gets.
@@ -22,15 +23,18 @@ def cluster_package(recipe: Recipe, pipeline: str = "compress", image: str | Non
         RecipeError: No image is named, or one that is not pinned.
         ArtifactError: There is no such pipeline in this installation.
     """
+    return platform_package(recipe.platform, pipeline, require_image(recipe.platform, image))
+
+
+def platform_package(platform: Platform, pipeline: str, image: str) -> str:
+    """A pipeline's package for a platform and an image: Kubeflow's two documents, the same for the same arguments."""
     text = shipped(f"pipelines/{pipeline}.yaml").read_text(encoding="utf-8")
-    documents = list(yaml.safe_load_all(with_image(text, require_image(recipe.platform, image))))
-    package, platform = documents[0], recipe.platform
+    package = next(yaml.safe_load_all(with_image(text, image)))
     for task, component in _tasks(package):
         if "parameterIterator" in task:
             task["iteratorPolicy"] = {"parallelismLimit": platform.parallelism}
         if step := _step_of(package, component):
-            retries = platform.step(step).retries or Retries()
-            task["retryPolicy"] = _retry_policy(retries)
+            task["retryPolicy"] = _retry_policy(platform.step(step).retries or Retries())
     configs = {label: _equipped(executor, platform) for label, executor in _containers(package).items()}
     kubernetes = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": configs}}}}
     return yaml.safe_dump_all([package, kubernetes], sort_keys=True)

@@ -62,6 +62,16 @@ def local_image() -> str:
     return f"python-sentei:{sources_digest()[:12]}"
 
 
+def pipeline_names() -> list[str]:
+    """The pipelines that are shipped, by name."""
+    return sorted(path.stem for path in shipped("pipelines").glob("*.yaml"))
+
+
+def component_files() -> list[Path]:
+    """The component.yaml of every shipped component."""
+    return sorted(shipped("components").glob("*/component.yaml"))
+
+
 def require_image(platform: Platform, image: str | None = None) -> str:
     """The image of the components: the given one, or the platform's.
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sentei.recipe.platform import Accelerator, Platform, Step, Toleration, seconds
+from sentei.recipe.kubernetes_forms import seconds
+from sentei.recipe.platform import Accelerator, Platform, Step, Toleration
 
 SCRATCH = "/tmp"  # in the container: the one place that every pod may write to
 KEYS = "/etc/sentei/signing"
@@ -79,7 +80,8 @@ def _scratch(platform: Platform) -> dict[str, Any]:
 
 
 def _secret_variables(name: str, platform: Platform) -> list[dict[str, Any]]:
-    secrets, found = platform.secrets, []
+    secrets = platform.secrets
+    found: list[dict[str, Any]] = []
     if secrets.s3:
         keys = {"access_key_id": "AWS_ACCESS_KEY_ID", "secret_access_key": "AWS_SECRET_ACCESS_KEY"}
         found.append(_variables(secrets.s3, keys))
