@@ -10,6 +10,7 @@ from torch import nn
 
 from sentei.depth.activations import Activation
 from sentei.depth.linearise import ready
+from sentei.depth.watching import bent_of
 from sentei.errors import ModelError
 from sentei.models.inference import in_eval_mode
 
@@ -22,8 +23,8 @@ class _Counts:
         self.n_on = torch.zeros(activation.n_neurons, dtype=torch.int64)
         self.n_seen = 0
 
-    def add(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        on = (inputs[0] >= 0).movedim(self.activation.dim, -1).flatten(0, -2)
+    def add(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        on = (bent_of(inputs, named) >= 0).movedim(self.activation.dim, -1).flatten(0, -2)
         self.n_on += on.sum(0).cpu()
         self.n_seen += len(on)
 
@@ -86,7 +87,7 @@ def entropies(
     modules = ready(twin, [activation.name for activation in activations])
     counts = [_Counts(activation) for activation in activations]
     for module, count in zip(modules, counts, strict=True):
-        module.register_forward_pre_hook(count.add)
+        module.register_forward_pre_hook(count.add, with_kwargs=True)
     device = next((parameter.device for parameter in twin.parameters()), torch.device("cpu"))
     with in_eval_mode(twin), torch.no_grad():
         for batch in batches:

@@ -10,6 +10,7 @@ from torch import nn
 from sentei.depth.activations import Activation
 from sentei.depth.entropy import binary_entropy
 from sentei.depth.linearise import ready
+from sentei.depth.watching import bent_of
 
 
 class EntropyPenalty:
@@ -59,7 +60,7 @@ class EntropyPenalty:
     def __enter__(self) -> Self:
         """Listens from now on."""
         for activation, module in zip(self._activations, self._modules, strict=True):
-            self._handles.append(module.register_forward_pre_hook(self._listener(activation)))
+            self._handles.append(module.register_forward_pre_hook(self._listener(activation), with_kwargs=True))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -85,9 +86,9 @@ class EntropyPenalty:
         return total
 
     def _listener(self, activation: Activation) -> Any:
-        def listen(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        def listen(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
             if module.training and torch.is_grad_enabled():
-                soft = torch.sigmoid(inputs[0].float() / self.temperature)
+                soft = torch.sigmoid(bent_of(inputs, named).float() / self.temperature)
                 p = soft.movedim(activation.dim, -1).flatten(0, -2).mean(0)
                 self._entropies[activation.name] = binary_entropy(p.clamp(1e-6, 1 - 1e-6)).mean()
 

@@ -54,7 +54,7 @@ class Watch(TorchFunctionMode):
         self._last_layer: nn.Module | None = None
         self._handles: list[Any] = []
         for module in model.modules():
-            self._handles.append(module.register_forward_pre_hook(self._enter))
+            self._handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
             self._handles.append(module.register_forward_hook(self._leave, always_call=True))
 
     def close(self) -> None:
@@ -62,9 +62,9 @@ class Watch(TorchFunctionMode):
         for handle in self._handles:
             handle.remove()
 
-    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _enter(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         if is_rectifier(module) and self._stack and not is_rectifier(self._stack[-1][0]):
-            self._note(self._paths[id(module)], inputs[0])
+            self._note(self._paths[id(module)], bent_of(inputs, named))
         self._n_runs += 1
         self._stack.append((module, self._n_runs))
 
@@ -90,8 +90,14 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         """The function's own answer, noted if it is an activation that no module wraps."""
         if function in FUNCTIONS and self._stack and not is_rectifier(self._stack[-1][0]):
-            self._note("", args[0] if args else kwargs["input"])
+            self._note("", bent_of(args, kwargs or {}))
         return function(*args, **(kwargs or {}))
+
+
+def bent_of(inputs: tuple[Any, ...], named: dict[str, Any]) -> torch.Tensor:
+    """What an activation was called with: its one argument, by place or by name."""
+    found: torch.Tensor = inputs[0] if inputs else named["input"]
+    return found
 
 
 def watch(model: nn.Module, rows: torch.Tensor) -> tuple[list[Seen], torch.Tensor]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sentei.depth import find_activations, linearise
+from sentei.depth import EntropyPenalty, entropies, find_activations, linearise
 from sentei.depth.activations import separate_activations
 from sentei.errors import ModelError
 from tests.unit.depth.networks import Branching, Dropping, Functions, Tokens, known
@@ -136,3 +136,29 @@ def test_names_stay_when_other_activations_go():
 
     rest = [one.name for one in find_activations(network, (3, 32, 32))]
     assert rest == [name for name in names if name not in (names[1], names[5])]
+
+
+class ByName(nn.Module):
+    """Calls its activation with a named argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act = nn.Linear(3, 4), nn.ReLU()
+
+    def forward(self, rows):
+        return self.act(input=self.layer(rows))
+
+
+def test_an_activation_that_is_called_by_name_is_one_like_others():
+    """Found, counted, penalised and removed."""
+    net, rows = ByName(), torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    (found,) = find_activations(net, (3,))
+    assert (found.name, found.n_neurons) == ("act", 4)
+    share = (net.layer(rows) >= 0).double().mean(0)
+    bits = -(share * share.log2() + (1 - share) * (1 - share).log2()).nan_to_num(0).mean()
+    assert entropies(net, [found], [rows])["act"] == pytest.approx(bits.item())
+    with EntropyPenalty(net.train(), [found], 0.1) as penalty:
+        net(rows)
+        assert 0 < penalty().item() <= 0.1
+    linearise(net, ["act"])
+    assert torch.equal(net(rows), net.layer(rows))
