@@ -27,8 +27,8 @@ def word(n_bytes: int = 24) -> str:
 
 
 def identity() -> dict[str, str]:
-    """A new pair of keys for S3."""
-    return {"AWS_ACCESS_KEY_ID": secrets.token_hex(10).upper(), "AWS_SECRET_ACCESS_KEY": word(30)}
+    """A new pair of keys for S3, by the names that pipelines know; a server's are in capitals, as boto3 reads them."""
+    return {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": word(30)}
 
 
 def write(path: Path, text: str) -> None:
@@ -55,12 +55,15 @@ def main(folder: Path) -> None:
     """Make every file that is missing, and the object store's list of identities from the keys that are there."""
     keep(folder, "database", {"PGUSER": "mlflow", "PGPASSWORD": word()})
     keep(folder, "auth", {"MLFLOW_AUTH_ADMIN_PASSWORD": word(), "MLFLOW_FLASK_SERVER_SECRET_KEY": word(32)})
-    keep(folder, "pipelines", {"MLFLOW_TRACKING_USERNAME": "sentei", "MLFLOW_TRACKING_PASSWORD": word()})
-    keep(folder, "kubeflow-store", {"accesskey": secrets.token_hex(10), "secretkey": word(30)})
+    keep(folder, "pipelines", {"username": "sentei", "password": word()})
+    keep(folder / "kubeflow", "store", {"accesskey": secrets.token_hex(10), "secretkey": word(30)})
     identities = []
     for name, actions in ACTIONS.items():
-        keys = keep(folder, f"s3-{name}", identity())
-        credentials = {"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}
+        fresh = (
+            identity() if name == "pipelines" else {f"AWS_{key.upper()}": value for key, value in identity().items()}
+        )
+        access, secret = keep(folder, f"s3-{name}", fresh).values()
+        credentials = {"accessKey": access, "secretKey": secret}
         identities.append({"name": name, "credentials": [credentials], "actions": actions})
     write(folder / "s3.json", json.dumps({"identities": identities}, indent=2) + "\n")
 

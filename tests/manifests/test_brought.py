@@ -13,11 +13,15 @@ from tests.manifests.references import references
 from tests.manifests.rendered import MANIFESTS, name_of, namespace_of, render
 
 # Pipelines read these where they run, when a recipe names them; no pod of the render does.
-FOR_PIPELINES = {"Secret/sentei-mlflow", "Secret/sentei-s3", "Secret/mlpipeline-minio-artifact"}
+FOR_PIPELINES = {"Secret/sentei-mlflow", "Secret/sentei-s3"}
 
 
 def new(folder):
     return subprocess.run([sys.executable, folder / "new.py"], check=True, capture_output=True, text=True).stdout
+
+
+def texts(folder):
+    return {path.name: path.read_text() for path in folder.rglob("*.*") if path.suffix in (".env", ".json")}
 
 
 @pytest.fixture
@@ -43,26 +47,33 @@ def test_the_secrets_of_kind_are_those_it_reads(secrets, renders, kubectl):
     assert made["kubeflow", "Secret/sentei-mlflow"] == made["sentei", "Secret/sentei-mlflow"]
 
 
+def test_a_new_kubeflow_takes_a_key_that_nobody_knows(secrets, kubectl):
+    """Under the name and the keys that its own manifests give the published one."""
+    (made,) = render(secrets / "kubeflow")
+    assert (namespace_of(made), name_of(made)) == ("kubeflow", "Secret/mlpipeline-minio-artifact")
+    assert made["data"].keys() == {"accesskey", "secretkey"}
+
+
 def test_running_it_again_changes_nothing(secrets):
-    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    before = texts(secrets)
     assert new(secrets) == ""
-    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert texts(secrets) == before
 
 
 def test_a_removed_file_is_a_rotated_key(secrets):
     """The store's list follows, and no other credential changes."""
-    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    before = texts(secrets)
     (secrets / "s3-pipelines.env").unlink()
     assert new(secrets) == "s3-pipelines.env: made\n"
-    after = {path.name: path.read_text() for path in secrets.iterdir()}
+    after = texts(secrets)
     assert {name for name in before if before[name] != after[name]} == {"s3-pipelines.env", "s3.json"}
     keys = dict(line.split("=", 1) for line in after["s3-pipelines.env"].splitlines())
     listed = {one["name"]: one["credentials"] for one in json.loads(after["s3.json"])["identities"]}
-    assert listed["pipelines"] == [{"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}]
+    assert listed["pipelines"] == [{"accessKey": keys["access_key_id"], "secretKey": keys["secret_access_key"]}]
 
 
 def test_only_the_owner_reads_them_and_git_does_not(secrets):
-    fresh = [path for path in secrets.iterdir() if path.suffix in (".env", ".json")]
+    fresh = [path for path in secrets.rglob("*") if path.suffix in (".env", ".json")]
     assert len(fresh) == 8
     assert {path.stat().st_mode & 0o777 for path in fresh} == {0o600}
     patterns = (secrets / ".gitignore").read_text().split()

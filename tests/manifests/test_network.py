@@ -44,7 +44,7 @@ ALLOWED = {
 
 
 def test_exactly_these_connections_are_open(objects, overlay, people):
-    """Of all pairs of a pod that calls and a service; Kubeflow's own pods, which no policy of ours binds, do not call."""
+    """Of all pairs of a pod that calls and a service; no policy of ours binds a stranger on its way to Kubeflow."""
     callers = people.keys() - neighbours.SERVICES.keys() - {"names"}
     open_ways = {
         (source, target)
