@@ -4,6 +4,7 @@ A file that is there stays as it is. To rotate a credential, remove its file and
 identities also stand in ``s3.json``, which is written anew from theirs each time.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ ACTIONS = {
     "mlflow": ["Read:mlflow", "Write:mlflow", "List:mlflow"],
     "pipelines": [
         *("Read:sentei-data", "List:sentei-data"),
+        *("Read:sentei-exchange", "Write:sentei-exchange", "List:sentei-exchange"),
         *("Read:sentei-ledger", "Write:sentei-ledger", "List:sentei-ledger"),
         *("Read:sentei-released", "Write:sentei-released", "List:sentei-released"),
     ],
@@ -54,7 +56,9 @@ def keep(folder: Path, name: str, fresh: dict[str, str]) -> dict[str, str]:
 def main(folder: Path) -> None:
     """Make every file that is missing, and the object store's list of identities from the keys that are there."""
     keep(folder, "database", {"PGUSER": "mlflow", "PGPASSWORD": word()})
-    keep(folder, "auth", {"MLFLOW_AUTH_ADMIN_PASSWORD": word(), "MLFLOW_FLASK_SERVER_SECRET_KEY": word(32)})
+    forms, webhooks = word(32), base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    auth = {"MLFLOW_FLASK_SERVER_SECRET_KEY": forms, "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": webhooks}
+    keep(folder, "auth", {"MLFLOW_AUTH_ADMIN_PASSWORD": word(), **auth})
     keep(folder, "pipelines", {"username": "sentei", "password": word()})
     keep(folder / "kubeflow", "store", {"accesskey": secrets.token_hex(10), "secretkey": word(30)})
     identities = []

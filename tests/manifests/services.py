@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(words: list[str], log: Path, ready, **settings) -> Iterator[None]:
+def process(words: list[str], log: Path, ready, end=signal.SIGKILL, **settings) -> Iterator[None]:
     """A process that has become ready; ended, with everything that it started, after the block."""
     with log.open("wb") as out:
         started = subprocess.Popen(words, stdout=out, stderr=out, start_new_session=True, **settings)
@@ -36,7 +36,7 @@ def process(words: list[str], log: Path, ready, **settings) -> Iterator[None]:
                 time.sleep(0.1)
             yield
         finally:
-            os.killpg(started.pid, signal.SIGKILL)
+            os.killpg(started.pid, end)
             started.wait()
 
 
@@ -47,7 +47,7 @@ def answers(port: int) -> bool:
 
 def postgresql() -> Path:
     """Where PostgreSQL's programs are, installed if they were not there."""
-    if not (found := _programs()) and shutil.which("apt-get"):
+    if not (found := _programs()) and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "update", "--quiet", "--quiet"], check=True)
         subprocess.run([*INSTALL, "postgresql"], check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
         found = _programs()
@@ -74,7 +74,8 @@ def database(user: str, password: str, name: str) -> Iterator[int]:
         make = [programs / "initdb", "-D", data, "-U", user, "--auth=scram-sha-256", f"--pwfile={folder}/password"]
         subprocess.run(make, check=True, capture_output=True, cwd=folder, **as_owner)
         serve = [programs / "postgres", "-D", data, "-p", str(port), "-k", str(folder), "-h", "127.0.0.1", "-F"]
-        with process(serve, folder / "log", lambda: answers(port), cwd=folder, **as_owner):
+        # SIGINT: it ends its children itself, and gives its shared memory back.
+        with process(serve, folder / "log", lambda: answers(port), signal.SIGINT, cwd=folder, **as_owner):
             client = {**os.environ, "PGPASSWORD": password}
             create = [programs / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", user, name]
             while subprocess.run(create, env=client, capture_output=True).returncode:

@@ -7,6 +7,7 @@ import sys
 from fnmatch import fnmatch
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.manifests.brought import brought
 from tests.manifests.references import references
@@ -78,6 +79,12 @@ def test_only_the_owner_reads_them_and_git_does_not(secrets):
     assert {path.stat().st_mode & 0o777 for path in fresh} == {0o600}
     patterns = (secrets / ".gitignore").read_text().split()
     assert all(any(fnmatch(path.name, pattern) for pattern in patterns) for path in fresh)
+
+
+def test_the_key_of_webhooks_is_one_that_mlflow_takes(secrets):
+    """The constructor refuses any other."""
+    keys = dict(line.split("=", 1) for line in texts(secrets)["auth.env"].splitlines())
+    assert Fernet(keys["MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"])
 
 
 def test_pipelines_do_not_read_the_buckets_of_others(secrets):

@@ -106,7 +106,7 @@ def cluster(renders, tmp_path_factory) -> Iterator[Cluster]:
         account = there.variables("StatefulSet/postgres")
         login = (account["POSTGRES_USER"], account["POSTGRES_PASSWORD"])
         there.database = stack.enter_context(services.database(*login, account["POSTGRES_DB"]))
-        assert there.run("Job/object-store-buckets").count(": made") == 4
+        assert there.run("Job/object-store-buckets").count(": made") == 5
         words, settings = there.container("Deployment/mlflow")
         ready = lambda: there.ask("/health", host="10.0.0.7:5000")[0] == 200  # noqa: E731 - one line says it
         stack.enter_context(services.process(words, folder / "mlflow.log", ready, **settings))

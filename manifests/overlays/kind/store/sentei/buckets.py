@@ -6,7 +6,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 LASTING = ("sentei-ledger", "sentei-released")
-BUCKETS = ("mlflow", "sentei-data", *LASTING)
+BUCKETS = ("mlflow", "sentei-data", "sentei-exchange", *LASTING)
 
 s3 = boto3.client("s3")
 there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
