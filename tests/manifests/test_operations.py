@@ -44,6 +44,12 @@ def test_a_quoted_message_is_one_that_sentei_gives(quote, sources):
     assert any(all(part in text for part in parts) for text in sources), quote
 
 
+def test_ten_commands_install_it():
+    install = PAGE[PAGE.index("## Install") :]
+    first = install[install.index("\n    ") :].partition("\n\n")[0]
+    assert len(first.strip().splitlines()) == 10
+
+
 def test_every_exit_code_has_its_rows():
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.exit_code != 1]
     listed = {int(found) for found in re.findall(r"^\| (\d+)", ERRORS, re.MULTILINE)}

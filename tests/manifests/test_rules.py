@@ -1,12 +1,14 @@
 """Nothing runs as root, nothing secret is written down, nothing is open that need not be; and every rule can fail."""
 
 import copy
+import os
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from tests.manifests import rules
-from tests.manifests.rendered import named
+from tests.manifests.rendered import MANIFESTS, named, render
 
 BUILT_IN = "1.37"
 
@@ -27,6 +29,25 @@ def test_an_unknown_field_is_noticed(objects):
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 def test_it_holds_of_each_overlay(rule, objects):
     assert list(rule(objects)) == []
+
+
+def test_production_with_a_key_instead_of_a_role(kubectl, tmp_path):
+    """The other component: the same rules, no role, and the Secret that the table has for it."""
+    parts = {
+        "resources": ["overlays/production/mlflow", "overlays/production/runner"],
+        "components": ["components/s3-secret"],
+    }
+    places = {
+        kind: [os.path.relpath(MANIFESTS / name, tmp_path.resolve()) for name in names] for kind, names in parts.items()
+    }
+    head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(head | places))
+    objects = render(tmp_path)
+
+    assert [place for rule in rules.RULES for place in rule(objects)] == []
+    missing = {place.split()[1] for place in rules.references_resolve(objects, "production")}
+    assert missing == {"Secret/mlflow-s3"}
+    assert "role-arn" not in str(objects)
 
 
 def test_every_reference_resolves(objects, overlay):
