@@ -51,15 +51,15 @@ class TestParent:
 
     def test_a_run_that_failed_is_marked_and_opened_again_by_the_next_start(self):
         first = open_run()
-        tracking.fail_run("run-1", "lenet")
+        tracking.fail_run("run-1")
         assert connect().get_run(first).info.status == "FAILED"
         assert open_run() == first
         assert connect().get_run(first).info.status == "RUNNING"
 
     def test_a_run_that_was_never_opened_cannot_fail(self):
-        tracking.fail_run("run-1", "never heard of")
+        tracking.fail_run("run-1")
         open_run()
-        tracking.fail_run("run-2", "lenet")
+        tracking.fail_run("run-2")
         assert [run.info.status for run in runs()] == ["RUNNING"]
 
     def test_it_holds_the_settings_and_the_recipe(self):

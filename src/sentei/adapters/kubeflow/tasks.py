@@ -32,7 +32,7 @@ def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
     require_lasting(frozen.decision["ledger"])
     key = run_key or job_id
     texts = {"recipe.yaml": recipe, "plan.json": to_text(frozen.record())}
-    parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts)
+    parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts, job_id)
     parts = (frozen.examples, frozen.dense, frozen.importance)
     examples, dense, importance = map(to_text, parts)
     variants, decision = [to_text(variant) for variant in frozen.variants], to_text(frozen.decision)
