@@ -161,12 +161,12 @@ def main(folder: str, server: str) -> None:
 
 if __name__ == "__main__":
     # Imported once, before the forks: each of them would take longer for it than for its task.
-    import mlflow.tracking
-    import onnxruntime
-    import torch
+    import onnx  # noqa: F401  # imported for the forks
+    import onnxruntime  # noqa: F401  # imported for the forks
+    import torch  # noqa: F401  # imported for the forks
 
-    from sentei.adapters.mlflow import registry
-    from sentei.evaluation import attacks, cost, onnx_runtime
-    from sentei.steps import assemble, calibrate, evaluate, plan
+    from sentei.adapters.mlflow import registry  # noqa: F401  # imported for the forks
+    from sentei.evaluation import attacks, export, served  # noqa: F401  # imported for the forks
+    from sentei.steps import assemble, calibrate, evaluate, plan  # noqa: F401  # imported for the forks
 
     main(*sys.argv[1:])

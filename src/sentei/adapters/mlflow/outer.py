@@ -1,8 +1,8 @@
 """The run that Kubeflow's own MLflow plugin has opened around a pipeline run, so that there is one tree of runs.
 
-The plugin opens a run for the whole pipeline run, and inside it one for each task. A task that is given its run finds it
-in ``MLFLOW_RUN_ID``; where the plugin gives tasks nothing, the run of the whole is found by the pipeline run's id, which
-the plugin tags it with. Ours goes under the run of the whole: what is nested in a task's run is closed when that
+The plugin opens a run for the whole pipeline run, and inside it one for each task. A task that is given its run finds
+it in ``MLFLOW_RUN_ID``; where the plugin gives tasks nothing, the run of the whole is found by the pipeline run's id,
+which the plugin tags it with. Ours goes under the run of the whole: what is nested in a task's run is closed when that
 task ends, though most of the pipeline is still to come.
 """
 

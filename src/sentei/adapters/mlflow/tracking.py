@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentei.adapters.mlflow.connection import asking, connect
+from sentei.adapters.mlflow.connection import asking, connect, local_database
 from sentei.adapters.mlflow.points import log_curves, log_metrics, log_params, set_tags
 from sentei.adapters.mlflow.runs import drop_doubles, find_parent, find_variants, open_parent, open_variant
 from sentei.errors import ServiceError
@@ -162,6 +162,9 @@ def fail_run(run_key: str) -> None:
     Raises:
         ServiceError: MLflow refused or could not be reached.
     """
+    database = local_database()
+    if database is not None and not database.is_file():  # MLflow would make an empty one
+        return
     client = connect()
     with asking(f"mark the run {run_key} as failed"):
         if (run := find_parent(client, run_key)) is not None:
