@@ -1,6 +1,6 @@
 """Processes record variants of one run at the same time: two of their own each, twice, and one that all record.
 
-Run as ``python recorded_at_once.py N_PROCESSES``, in a folder with ``mlflow.db`` or where the environment names a server.
+Run as ``python recorded_at_once.py N_PROCESSES``, in a folder with ``mlflow.db`` or where there is a server to be used.
 """
 
 import os

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography.fernet import Fernet
 from mlflow import MlflowClient
-from mlflow.server.auth.client import AuthServiceClient
 
 from sentei.adapters.mlflow import tracking
 from sentei.adapters.mlflow.connection import connect
@@ -26,6 +26,12 @@ from tests.services.conftest import AWS, QUIET, free_port, served
 
 HERE = Path(__file__).parent
 ADMIN, TRAINER, READER = ("admin", "administers-here-1"), ("trainer", "trains-here-12"), ("reader", "reads-here-123")
+AUTH = """[mlflow]
+default_permission = READ
+database_uri = sqlite:///{folder}/users.db
+admin_username = admin
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
 SECRET = "known-to-sender-and-receiver"
 
 
@@ -68,8 +74,7 @@ def server(s3_endpoint, raw_s3, tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("production"), free_port()
     raw_s3.create_bucket(Bucket="production-artifacts")
     with postgres() as database:
-        config = f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'users.db'}\n"
-        (folder / "auth.ini").write_text(f"{config}admin_username = {ADMIN[0]}\n")
+        (folder / "auth.ini").write_text(AUTH.format(folder=folder))
         command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--allowed-hosts", f"127.0.0.1:{port}"]
         command += ["--backend-store-uri", database, "--artifacts-destination", "s3://production-artifacts/root"]
@@ -85,9 +90,9 @@ def server(s3_endpoint, raw_s3, tmp_path_factory):
             "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
         }
         with served(command, f"http://127.0.0.1:{port}/health", folder / "log", env):
-            with identified(ADMIN):
-                for name, password in (TRAINER, READER):
-                    AuthServiceClient(f"http://127.0.0.1:{port}").create_user(name, password)
+            for name, password in (TRAINER, READER):
+                user, users = {"username": name, "password": password}, "api/2.0/mlflow/users/create"
+                requests.post(f"http://127.0.0.1:{port}/{users}", json=user, auth=ADMIN, timeout=300).raise_for_status()
             yield f"http://127.0.0.1:{port}"
 
 
