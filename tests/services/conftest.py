@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 from sentei.certificate.canonical import sha256_hex
 from sentei.steps import layout
 from tests.certified_run import CLAIM, certified_run
+from tests.once import once
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "test-key",
@@ -106,12 +107,13 @@ def bucket(s3_endpoint, raw_s3, monkeypatch):
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory):
     """An MLflow database with its tables: making one takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
     made = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", made, f"sqlite:///{path}"], check=True, capture_output=True, env={**os.environ, **QUIET}
-    )
-    return path
+
+    def make(folder: Path) -> None:
+        command = [sys.executable, "-c", made, f"sqlite:///{folder / 'mlflow.db'}"]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **QUIET})
+
+    return once(tmp_path_factory, "mlflow-template", make) / "mlflow.db"
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """MLflow as it is installed for many: PostgreSQL, artifacts on S3, passwords, a list of host names, webhooks."""
 
+import hashlib
+import json
 import os
 import queue
 import shutil
@@ -11,6 +13,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 import requests
 from cryptography.fernet import Fernet
@@ -26,11 +30,21 @@ from tests.services.conftest import AWS, QUIET, free_port, served
 
 HERE = Path(__file__).parent
 ADMIN, TRAINER, READER = ("admin", "administers-here-1"), ("trainer", "trains-here-12"), ("reader", "reads-here-123")
+# A process of its own, as serving is: it knows MLflow and nothing of sentei.
+PREDICT = """
+import json, sys
+import mlflow, numpy as np
+model = mlflow.pyfunc.load_model("models:/guarded@champion")
+rows = np.array(json.loads(sys.argv[1]), dtype=np.uint8)
+print(json.dumps(model.predict(rows)["logits"].tolist()))
+"""
+# Asked for once a minute, not at every request: comparing a password is slow on purpose.
 AUTH = """[mlflow]
 default_permission = READ
 database_uri = sqlite:///{folder}/users.db
 admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 60
 """
 SECRET = "known-to-sender-and-receiver"
 
@@ -114,20 +128,36 @@ def as_trainer(server, monkeypatch):
         yield server
 
 
-def test_a_release_with_a_user_s_password(as_trainer, raw_s3, make_bundle):
+def test_a_release_with_a_user_s_password_and_what_serving_loads_of_it(as_trainer, raw_s3, make_bundle):
     bundle = make_bundle(name="guarded")
+    curves = [{"step": 0, "loss": "0.5"}, {"step": 1, "loss": "0.25"}]
     for _ in range(2):
         parent = tracking.open_run("guarded", "guarded", "run", {"seed": "7"}, {"recipe.yaml": "model: lenet\n"})
-        tracking.record_variant(parent, {"name": "a", "metrics": {"bytes": "5"}, "curves": [{"step": 0, "loss": "1"}]})
+        variant = tracking.record_variant(parent, {"name": "a", "metrics": {"bytes": "5"}, "curves": curves})
         tracking.record_verdicts(parent, {"a": "certified"})
+        tracking.record_decision(parent, {"tags": {"sentei.verdict": "certified"}}, {"bundle": bundle})
         result = register(bundle, parent)
         tracking.close_run(parent)
 
+    client = connect()
     assert (result.version, result.aliases) == ("1", ("certified", "champion"))
-    version = connect().get_model_version_by_alias("guarded", "champion")
-    assert version.tags["certificate_sha256"] == reading(bundle).files["certificate.json"]
-    kept = [one["Key"] for one in raw_s3.list_objects_v2(Bucket="production-artifacts")["Contents"]]
-    assert any(key.endswith("/artifacts/model.onnx") for key in kept)
+    assert [point.value for point in client.get_metric_history(variant, "loss")] == [0.5, 0.25]
+    experiment = client.get_experiment_by_name("guarded").experiment_id
+    assert len(client.search_runs([experiment])) == 2
+
+    (model,) = client.search_logged_models([experiment])
+    keys = [one["Key"] for one in raw_s3.list_objects_v2(Bucket="production-artifacts")["Contents"]]
+    (kept,) = [key for key in keys if key.endswith(f"/{model.model_id}/artifacts/model.onnx")]
+    body = raw_s3.get_object(Bucket="production-artifacts", Key=kept)["Body"].read()
+    assert hashlib.sha256(body).hexdigest() == reading(bundle).files["model/model.onnx"]
+
+    rows = np.random.default_rng(0).integers(0, 256, size=(5, 2, 2), dtype=np.uint8)
+    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    served = subprocess.run(
+        [sys.executable, "-c", PREDICT, json.dumps(rows.tolist())], capture_output=True, text=True, env=env, check=True
+    )
+    direct = onnxruntime.InferenceSession(bundle / "model/model.onnx", providers=["CPUExecutionProvider"])
+    assert json.loads(served.stdout) == direct.run(None, {"rows": rows})[0].tolist()
 
 
 def test_eight_processes_at_once_lose_and_double_nothing(as_trainer):

@@ -107,6 +107,8 @@ def _advice(error: Exception) -> str:
         return "install sentei[pipelines] to keep runs in a local database, or set MLFLOW_TRACKING_URI to a server"
     if "Invalid Host header" in text:
         return "start the server with --allowed-hosts and the name it is asked by"
+    if "mlflow[kubernetes]" in text:
+        return "install the package kubernetes in the image: MLFLOW_TRACKING_AUTH asks for a token of the pod"
     if _UNKNOWN.search(text):
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to what it takes"
     if _FORBIDDEN.search(text):
