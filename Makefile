@@ -6,12 +6,13 @@ READY  := $(VENV)/.ready
 # Debian and Ubuntu ship Python without venv; as root the package is installed, otherwise its name is told.
 VENV_PACKAGE = test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
 
-.PHONY: demo test check generated bench clean
+.PHONY: demo test acceptance check generated bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a certified model in the registry, from nothing, in minutes"
-	@echo "make test       every test"
+	@echo "make test       every test but the following"
+	@echo "make acceptance the tests on services of other makers, which as root it installs"
 	@echo "make check      format, lint, types, import contracts, generated files"
 	@echo "make generated  component.yaml files, compiled pipelines, recipe schema"
 	@echo "make bench      benchmarks; their figures go to tests/bench/results"
@@ -30,6 +31,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+acceptance: $(READY)
+	$(BIN)/python -m pytest tests/acceptance
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -137,7 +137,7 @@ def test_what_is_left_is_what_an_undisturbed_run_leaves(place, undisturbed):
     assert done.returncode == 0, done.stdout + done.stderr
     assert continued(place, done.stdout)
     assert undisturbed.code == 0, undisturbed.output
-    assert place.findings() == undisturbed.place.findings()
+    assert place.findings() == undisturbed.findings
     assert place.ask("select name, version from model_versions") == [(MODEL, 1)]
     parents = place.ask("select count(*) from tags where key = 'sentei.run_key'")
     nested = place.ask("select value from tags where key = 'sentei.variant'")

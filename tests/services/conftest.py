@@ -11,7 +11,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import boto3
 import pytest
@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 from sentei.certificate.canonical import sha256_hex
 from sentei.steps import layout
 from tests.certified_run import CLAIM, certified_run
+from tests.once import once
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "test-key",
@@ -41,11 +42,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(arguments: list[str], url: str, log: Path, env: dict[str, str]):
+def served(command: list[str], url: str, log: Path, env: dict[str, str]):
     """A server that answers at ``url``; ended with everything that it started."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            command,
             stdout=out,
             stderr=out,
             env={**os.environ, **env},
@@ -64,7 +65,9 @@ def until_it_answers(process: subprocess.Popen, url: str, log: Path) -> None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except (URLError, ConnectionError, TimeoutError):
+        except (URLError, ConnectionError, TimeoutError) as error:
+            if isinstance(error, HTTPError) and error.code < 500:  # it answers, though not to everybody
+                return
             try:
                 process.wait(0.1)
             except subprocess.TimeoutExpired:
@@ -78,7 +81,7 @@ def s3_endpoint(tmp_path_factory):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("s3") / "log"
-    with served(["moto.server", "-H", "127.0.0.1", "-p", str(port)], url, log, AWS):
+    with served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], url, log, AWS):
         yield url
 
 
@@ -104,12 +107,13 @@ def bucket(s3_endpoint, raw_s3, monkeypatch):
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory):
     """An MLflow database with its tables: making one takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
     made = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", made, f"sqlite:///{path}"], check=True, capture_output=True, env={**os.environ, **QUIET}
-    )
-    return path
+
+    def make(folder: Path) -> None:
+        command = [sys.executable, "-c", made, f"sqlite:///{folder / 'mlflow.db'}"]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **QUIET})
+
+    return once(tmp_path_factory, "mlflow-template", make) / "mlflow.db"
 
 
 @pytest.fixture
@@ -129,11 +133,11 @@ def mlflow_server(s3_endpoint, raw_s3, template_database, tmp_path_factory):
     shutil.copy(template_database, folder / "mlflow.db")
     raw_s3.create_bucket(Bucket="mlflow-artifacts")
     url = f"http://127.0.0.1:{port}"
-    arguments = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    arguments += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    arguments += ["--artifacts-destination", "s3://mlflow-artifacts/root"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", "s3://mlflow-artifacts/root"]
     env = {**AWS, **QUIET, "MLFLOW_S3_ENDPOINT_URL": s3_endpoint}
-    with served(arguments, f"{url}/health", folder / "log", env):
+    with served(command, f"{url}/health", folder / "log", env):
         yield url
 
 
@@ -169,14 +173,14 @@ def issued(claim, seed: int, served: bytes, entry=None):
 def make_bundle(tmp_path):
     """Builds release bundles; what differs from the usual one is named."""
 
-    def build(folder="bundle", *, seed=0, claim=CLAIM, served=None, kept=None, entry=None, **facts) -> Path:
+    def build(folder="bundle", *, seed=0, claim=CLAIM, served=None, kept=None, entry=None, n_bytes=0, **facts) -> Path:
         served = served or network([float(i + seed) for i in range(12)])
         record = issued(claim, seed, served, entry)
         with layout.writing(tmp_path / folder, "bundle") as draft:
             draft.write("certificate.json", record.to_json())
             draft.write("model/model.onnx", kept or served)
             draft.write_json("model/architecture.json", {"name": "net"})
-            draft.write("model/weights.safetensors", b"weights %d" % seed)
+            draft.write("model/weights.safetensors", b"weights %d" % seed + os.urandom(n_bytes))
             draft.write_json("evidence/rows.json", list(range(100)))
             draft.facts |= {
                 "name": "lenet",

@@ -1,6 +1,6 @@
-"""Four processes record variants of one run at the same time, one of them twice; prints the id of the run.
+"""Processes record variants of one run at the same time: two of their own each, twice, and one that all record.
 
-Run as ``python recorded_at_once.py`` in a folder with ``mlflow.db``.
+Run as ``python recorded_at_once.py N_PROCESSES``, in a folder with ``mlflow.db`` or where there is a server to be used.
 """
 
 import os
@@ -17,11 +17,12 @@ def record(number):
         summary = {"name": name, "params": {"number": str(number)}, "metrics": {"macs": "12"}, "curves": CURVE}
         tracking.record_variant(parent, summary)
         tracking.record_variant(parent, summary)
+    tracking.record_variant(parent, {"name": "everybody's", "metrics": {"macs": "12"}, "curves": CURVE})
 
 
-def main():
+def main(n_processes):
     children = []
-    for number in range(4):
+    for number in range(n_processes):
         child = os.fork()
         if not child:
             try:
@@ -38,4 +39,4 @@ if __name__ == "__main__":
     # Imported once, before the forks; no database is opened before them.
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  # imported for the forks
 
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

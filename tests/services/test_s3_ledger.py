@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def endpoint(tmp_path_factory):
     port = free_port()
     url, env = f"http://127.0.0.1:{port}", {**AWS, "PYTHONPATH": str(ROOT)}
-    with served(["tests.services.atomic_moto", str(port)], url, tmp_path_factory.mktemp("s3") / "log", env):
+    with served(
+        [sys.executable, "-m", "tests.services.atomic_moto", str(port)], url, tmp_path_factory.mktemp("s3") / "log", env
+    ):
         yield url
 
 

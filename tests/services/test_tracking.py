@@ -51,15 +51,15 @@ class TestParent:
 
     def test_a_run_that_failed_is_marked_and_opened_again_by_the_next_start(self):
         first = open_run()
-        tracking.fail_run("run-1", "lenet")
+        tracking.fail_run("run-1")
         assert connect().get_run(first).info.status == "FAILED"
         assert open_run() == first
         assert connect().get_run(first).info.status == "RUNNING"
 
     def test_a_run_that_was_never_opened_cannot_fail(self):
-        tracking.fail_run("run-1", "never heard of")
+        tracking.fail_run("run-1")
         open_run()
-        tracking.fail_run("run-2", "lenet")
+        tracking.fail_run("run-2")
         assert [run.info.status for run in runs()] == ["RUNNING"]
 
     def test_it_holds_the_settings_and_the_recipe(self):
@@ -186,14 +186,15 @@ class TestVariant:
 
     def test_four_processes_at_once_lose_and_double_nothing(self):
         open_run("first")
-        script = [sys.executable, str(HERE / "recorded_at_once.py")]
+        script = [sys.executable, str(HERE / "recorded_at_once.py"), "4"]
         done = subprocess.run(script, capture_output=True, text=True)
 
         assert (done.returncode, done.stderr) == (0, "")
+        names = [f"{kind}-{number}" for kind in ("own", "second") for number in range(4)]
+        (parent,) = (run.info.run_id for run in runs("experiment") if "sentei.run_key" in run.data.tags)
+        tracking.record_verdicts(parent, dict.fromkeys(names, "certified"))
         found = [run for run in runs("experiment") if "sentei.variant" in run.data.tags]
-        assert sorted(run.data.tags["sentei.variant"] for run in found) == sorted(
-            f"{kind}-{number}" for kind in ("own", "second") for number in range(4)
-        )
+        assert sorted(run.data.tags["sentei.variant"] for run in found) == sorted([*names, "everybody's"])
         for run in found:
             assert [point.step for point in connect().get_metric_history(run.info.run_id, "loss")] == list(range(50))
 

@@ -70,6 +70,24 @@ def require_lasting(place: str) -> None:
         )
 
 
+def require_trustworthy(place: str) -> None:
+    """Nothing, if a ledger at this place counts every attempt: asked before anything expensive is begun.
+
+    Args:
+        place: A folder, ``s3://bucket/prefix`` or ``none``.
+
+    Raises:
+        RecipeError: The place would not outlive this pod.
+        LedgerError: The server would let two runs take one attempt.
+        ServiceError: The server refused or could not be reached.
+    """
+    require_lasting(place)
+    if place.startswith("s3://"):
+        from sentei.adapters.s3.shelf import S3Shelf
+
+        S3Shelf(place).probe()
+
+
 def open_ledger(place: str) -> "Ledger":
     """The ledger that is kept at a place; opening it writes nothing, and what is not there yet is an empty ledger.
 

@@ -46,7 +46,7 @@ def main(folder: str, key: str, root: str, parent: str) -> None:
     try:
         task = pipeline(recipe=recipe, run_key=key)
     except RuntimeError:  # what kfp.local raises when a task has failed; the log names the cause
-        _record_failure(recipe, key)
+        _record_failure(key)
         raise
     outputs = {name: {"path": art.path, "facts": dict(art.metadata)} for name, art in task.outputs.items()}
     partial = Path(folder) / ".result.json"
@@ -54,12 +54,11 @@ def main(folder: str, key: str, root: str, parent: str) -> None:
     os.replace(partial, Path(folder) / "result.json")
 
 
-def _record_failure(recipe: str, key: str) -> None:
+def _record_failure(key: str) -> None:
     from sentei.adapters.mlflow.tracking import fail_run
-    from sentei.recipe import parse_recipe
 
     with suppress(SenteiError):  # the pipeline's own error is the one to report
-        fail_run(key, parse_recipe(recipe).name)
+        fail_run(key)
 
 
 def _die_with(parent: int) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentei.adapters.mlflow import tracking
-from sentei.adapters.uris import open_ledger, open_uri, require_lasting
+from sentei.adapters.uris import open_ledger, open_uri, require_trustworthy
 from sentei.steps import layout
 from sentei.steps.frozen import Plan, from_text, to_text
 
@@ -29,10 +29,10 @@ def plan(recipe: str, run_key: str, job_id: str) -> PlanOutputs:
     from sentei.steps.plan import plan as freeze
 
     frozen = freeze(recipe, open_uri)
-    require_lasting(frozen.decision["ledger"])
+    require_trustworthy(frozen.decision["ledger"])
     key = run_key or job_id
     texts = {"recipe.yaml": recipe, "plan.json": to_text(frozen.record())}
-    parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts)
+    parent = tracking.open_run(key, frozen.name, key, _parent_params(frozen), texts, job_id)
     parts = (frozen.examples, frozen.dense, frozen.importance)
     examples, dense, importance = map(to_text, parts)
     variants, decision = [to_text(variant) for variant in frozen.variants], to_text(frozen.decision)

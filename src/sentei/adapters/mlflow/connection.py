@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SQLITE = "sqlite:///"
+_UNKNOWN = re.compile(r"error code 401\b|UNAUTHENTICATED")
+_FORBIDDEN = re.compile(r"error code 403\b|PERMISSION_DENIED")
 _USER = re.compile(r"//[^/@\s]+@")
 # Read by MLflow when it is imported; what the user has set stays.
 _QUIET = {
@@ -105,6 +107,10 @@ def _advice(error: Exception) -> str:
         return "install sentei[pipelines] to keep runs in a local database, or set MLFLOW_TRACKING_URI to a server"
     if "Invalid Host header" in text:
         return "start the server with --allowed-hosts and the name it is asked by"
-    if any(sign in text for sign in ("401", "403", "PERMISSION_DENIED")):
-        return "check MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD or the token, and what they may do"
+    if "mlflow[kubernetes]" in text:
+        return "install the package kubernetes in the image: MLFLOW_TRACKING_AUTH asks for a token of the pod"
+    if _UNKNOWN.search(text):
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to what it takes"
+    if _FORBIDDEN.search(text):
+        return "ask whoever keeps the server for the permission EDIT on this experiment or registered model"
     return "check MLFLOW_TRACKING_URI and that the server is up; the same call can be repeated safely"

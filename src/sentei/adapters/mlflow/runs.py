@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sentei.adapters.mlflow.connection import artifact_root, asking
+from sentei.adapters.mlflow.outer import OLDEST_FIRST, PARENT, find_outer, find_run, outer_tags, task_tags
 from sentei.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
 RUN_KEY = "sentei.run_key"
 VARIANT = "sentei.variant"
-_PARENT = "mlflow.parentRunId"
-# Should two processes have made the same run at once, the oldest counts from then on.
-_OLDEST_FIRST = ["attributes.start_time ASC"]
 
 
 def find_experiment(client: "MlflowClient", name: str) -> str:
@@ -39,17 +37,20 @@ def find_experiment(client: "MlflowClient", name: str) -> str:
     return str(found.experiment_id)
 
 
-def find_parent(client: "MlflowClient", experiment_id: str, run_key: str) -> "Run | None":
-    """The run that was opened with this key, if there is one."""
-    found = client.search_runs([experiment_id], f"tags.`{RUN_KEY}` = '{run_key}'", 1, 1, _OLDEST_FIRST)
-    return found[0] if found else None
+def find_parent(client: "MlflowClient", run_key: str) -> "Run | None":
+    """The run that was opened with this key, if there is one, in whatever experiment it was."""
+    return find_run(client, RUN_KEY, run_key)
 
 
-def create_parent(client: "MlflowClient", experiment_id: str, run_key: str, name: str, outer: str | None) -> "Run":
-    """A new run with this key, nested in ``outer`` if there is one."""
+def open_parent(client: "MlflowClient", experiment: str, run_key: str, name: str, pipeline_run: str) -> "Run":
+    """The run with this key; a new one in the experiment, or nested in what Kubeflow has opened, if there is none."""
+    if (found := find_parent(client, run_key)) is not None:
+        return found
     # Never mlflow.start_run: with MLFLOW_RUN_ID set it resumes that run instead of opening one inside it.
-    nesting = {_PARENT: outer} if outer else {}
-    return client.create_run(experiment_id, run_name=name, tags={RUN_KEY: run_key, **nesting})
+    outer = find_outer(client, pipeline_run)
+    place = outer.info.experiment_id if outer else find_experiment(client, experiment)
+    mine = client.create_run(place, run_name=name, tags={RUN_KEY: run_key, **outer_tags(outer, pipeline_run)})
+    return _first(client, mine, find_parent(client, run_key))
 
 
 def find_variants(client: "MlflowClient", parent: "Run") -> dict[str, "Run"]:
@@ -61,17 +62,37 @@ def find_variants(client: "MlflowClient", parent: "Run") -> dict[str, "Run"]:
     return found
 
 
-def create_variant(client: "MlflowClient", parent: "Run", name: str) -> "Run":
-    """A new nested run for this variant."""
-    tags = {_PARENT: parent.info.run_id, VARIANT: name}
+def open_variant(client: "MlflowClient", parent: "Run", name: str) -> "Run":
+    """The nested run for this variant, made if there is none."""
+    if (found := find_variants(client, parent).get(name)) is not None:
+        return found
+    tags = {PARENT: parent.info.run_id, VARIANT: name, **task_tags()}
     with asking(f"open a run for variant {name} in run {parent.info.run_id}"):
-        return client.create_run(parent.info.experiment_id, run_name=name, tags=tags)
+        mine = client.create_run(parent.info.experiment_id, run_name=name, tags=tags)
+        return _first(client, mine, find_variants(client, parent).get(name))
+
+
+def drop_doubles(client: "MlflowClient", parent: "Run") -> None:
+    """Delete what a second process made of a variant at the same moment; the oldest run of each counts."""
+    kept = {run.info.run_id for run in find_variants(client, parent).values()}
+    with asking(f"list the variants of run {parent.info.run_id}"):
+        for run in _nested(client, parent):
+            if run.info.run_id not in kept:
+                client.delete_run(run.info.run_id)
+
+
+def _first(client: "MlflowClient", mine: "Run", found: "Run | None") -> "Run":
+    # A task whose pod was lost may still be at work when it is started again: both look, and both make a run.
+    if found is None or found.info.run_id == mine.info.run_id:
+        return mine
+    client.delete_run(mine.info.run_id)
+    return found
 
 
 def _nested(client: "MlflowClient", parent: "Run") -> Iterator["Run"]:
-    condition, token = f"tags.`{_PARENT}` = '{parent.info.run_id}'", None
+    condition, token = f"tags.`{PARENT}` = '{parent.info.run_id}'", None
     while True:
-        page = client.search_runs([parent.info.experiment_id], condition, 1, 1000, _OLDEST_FIRST, token)
+        page = client.search_runs([parent.info.experiment_id], condition, 1, 1000, OLDEST_FIRST, token)
         yield from (run for run in page if VARIANT in run.data.tags)
         token = page.token
         if not token:

@@ -5,16 +5,15 @@ that the claim rests on. A variant's run says whether it passed, was refused or 
 comes with a registered version names its own numbers; they are about that version, after the choice.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentei.adapters.mlflow.connection import asking, connect
+from sentei.adapters.mlflow.connection import asking, connect, local_database
 from sentei.adapters.mlflow.points import log_curves, log_metrics, log_params, set_tags
-from sentei.adapters.mlflow.runs import create_parent, create_variant, find_experiment, find_parent, find_variants
+from sentei.adapters.mlflow.runs import drop_doubles, find_parent, find_variants, open_parent, open_variant
 from sentei.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -29,28 +28,36 @@ _KEY = re.compile(r"[\w.:/-]{1,200}")
 
 
 def open_run(
-    run_key: str, experiment: str, name: str, params: Mapping[str, str], texts: Mapping[str, str] | None = None
+    run_key: str,
+    experiment: str,
+    name: str,
+    params: Mapping[str, str],
+    texts: Mapping[str, str] | None = None,
+    pipeline_run: str = "",
 ) -> str:
     """The id of the parent run of this pipeline run, open for writing.
 
     Args:
         run_key: What tells this pipeline run from every other: letters, digits and ``_.:/-``, at most 200. A process
             that is started again with the same key finds the same run.
-        experiment: Name of the experiment; made if there is none. Where Kubeflow has opened a run for this task
-            (``MLFLOW_RUN_ID``), its experiment is used and the parent run is nested in it.
+        experiment: Name of the experiment; made if there is none. Where Kubeflow's MLflow plugin has opened a run for
+            the pipeline run, the parent run is nested in that one, in its experiment.
         name: Name of the run.
         params: Settings of the run; write-once.
         texts: Texts to keep as artifacts, by file name.
+        pipeline_run: Kubeflow's id of the pipeline run, by which the plugin's run is found where ``MLFLOW_RUN_ID`` is
+            not set; a key as well, or empty.
 
     Raises:
         ServiceError: MLflow refused or could not be reached, or the run was opened with other parameters.
     """
     if not _KEY.fullmatch(run_key):
         raise ValueError(f"expected a run key of letters, digits and _.:/-, received {run_key!r}")
-    client, outer = connect(), os.environ.get("MLFLOW_RUN_ID")
+    if pipeline_run and not _KEY.fullmatch(pipeline_run):
+        raise ValueError(f"expected a pipeline run's id of letters, digits and _.:/-, received {pipeline_run!r}")
+    client = connect()
     with asking(f"open the run {run_key} in experiment {experiment}"):
-        place = client.get_run(outer).info.experiment_id if outer else find_experiment(client, experiment)
-        run = find_parent(client, place, run_key) or create_parent(client, place, run_key, name, outer)
+        run = open_parent(client, experiment, run_key, name, pipeline_run)
         if run.info.status != "RUNNING":
             client.update_run(run.info.run_id, status="RUNNING")
         for file, text in sorted((texts or {}).items()):
@@ -78,8 +85,7 @@ def record_variant(parent: str, summary: Mapping[str, Any]) -> str:
     if twice := metrics.keys() & {name for row in curves for name in row}:
         raise ValueError(f"expected a metric or a curve for each name, received both for {sorted(twice)}")
     client, name = connect(), summary["name"]
-    above = _run(client, parent)
-    run = find_variants(client, above).get(name) or create_variant(client, above, name)
+    run = open_variant(client, _run(client, parent), name)
     log_params(client, run, summary.get("params", {}))
     log_metrics(client, run, metrics)
     log_curves(client, run, curves)
@@ -102,7 +108,9 @@ def record_verdicts(parent: str, verdicts: Mapping[str, str]) -> None:
     if wrong := sorted(set(verdicts.values()) - set(VERDICTS)):
         raise ValueError(f"expected verdicts among {VERDICTS}, received {wrong}")
     client = connect()
-    runs = find_variants(client, _run(client, parent))
+    above = _run(client, parent)
+    drop_doubles(client, above)
+    runs = find_variants(client, above)
     if missing := sorted(verdicts.keys() - runs.keys()):
         raise ServiceError(
             f"run {parent}: expected a nested run for each of {sorted(verdicts)}, received none for {missing}; "
@@ -145,21 +153,21 @@ def close_run(run_id: str, status: str = "FINISHED") -> None:
         connect().set_terminated(run_id, status=status)
 
 
-def fail_run(run_key: str, experiment: str) -> None:
+def fail_run(run_key: str) -> None:
     """Mark the parent run of a pipeline run as failed, if it was opened; the next start opens it again.
 
     Args:
         run_key: As for ``open_run``.
-        experiment: As for ``open_run``.
 
     Raises:
         ServiceError: MLflow refused or could not be reached.
     """
+    database = local_database()
+    if database is not None and not database.is_file():  # MLflow would make an empty one
+        return
     client = connect()
     with asking(f"mark the run {run_key} as failed"):
-        found = client.get_experiment_by_name(experiment)
-        run = find_parent(client, found.experiment_id, run_key) if found else None
-        if run is not None:
+        if (run := find_parent(client, run_key)) is not None:
             client.set_terminated(run.info.run_id, status="FAILED")
 
 

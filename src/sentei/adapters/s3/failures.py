@@ -11,7 +11,10 @@ from sentei.adapters.s3.address import Address
 from sentei.errors import ServiceError
 
 _USER = re.compile(r"//[^/@\s]+@")
-_CREDENTIALS = "check the credentials of this process and what they may do on this bucket"
+_CREDENTIALS = (
+    "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role of this process, and what it may do on "
+    "this bucket"
+)
 _REACH = "check AWS_ENDPOINT_URL, and that the server is up and reachable from here"
 _REGION = "set AWS_DEFAULT_REGION to the bucket's region"
 _ADVICE = {
@@ -23,7 +26,9 @@ _ADVICE = {
     "ExpiredToken": _CREDENTIALS,
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
-    "NoCredentialsError": "give this process credentials: environment variables, a profile, or a role",
+    "NoCredentialsError": (
+        "give this process credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
+    ),
     "PartialCredentialsError": "give this process both parts of its credentials",
     "EndpointConnectionError": _REACH,
     "ConnectTimeoutError": _REACH,

@@ -30,8 +30,7 @@ class S3Shelf:
             LedgerError: The server writes a key twice though it is told not to: it cannot keep a ledger.
             ServiceError: The server refused or could not be reached.
         """
-        if not self._enforced:
-            self._probe()
+        self.probe()
         return self._s3.put_new(self._home.inside(key), data)
 
     def get(self, key: str) -> bytes | None:
@@ -51,7 +50,15 @@ class S3Shelf:
         found = self._s3.objects(self._home.inside(prefix) if prefix else self._home)
         return sorted(one.address.key.removeprefix(self._home.key) for one in found)
 
-    def _probe(self) -> None:
+    def probe(self) -> None:
+        """See, once, that the server refuses to write one key twice.
+
+        Raises:
+            LedgerError: It does not: it cannot keep a ledger.
+            ServiceError: The server refused or could not be reached.
+        """
+        if self._enforced:
+            return
         try:
             refused = any(not self._s3.put_new(self._home.inside(_PROBE), _TEXT) for _ in range(2))
         except ServiceError as error:
