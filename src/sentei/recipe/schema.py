@@ -20,6 +20,7 @@ from sentei.recipe.claims import Claim, Claims, Procedure, Robustness, one_delta
 from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
+from sentei.recipe.recertify import Recertify
 from sentei.recipe.section import Section
 from sentei.recipe.signing import Signing
 
@@ -189,6 +190,7 @@ class Recipe(Section):
     release: Release = Field(default_factory=Release)
     registry: Registry = Field(default_factory=Registry)
     signing: Signing = Field(default_factory=Signing)
+    recertify: Recertify = Field(default_factory=Recertify)
 
     @field_validator("train")
     @classmethod
