@@ -81,7 +81,7 @@ class Account:
         if isinstance(reserved, Spent):
             return hearing.refuse(claims, spent_entry(self.place, reserved.quote, attempted), reserved.reason)
         entry = reserved_entry(f"{self.place}/{reserved.place}", reserved)
-        record, evidence = hearing.decide([claim.at(reserved.price) for claim in claims], entry)
+        record, evidence = hearing.decide([claim.at(reserved.price) for claim in claims], entry, reserved.reserved_at)
         _answer(self.ledger, reserved, record)
         return record, evidence
 

@@ -76,7 +76,7 @@ def conclude(recipe: str, plan: str, parent: str, champion: str, verdict: str, b
         if summary["status"] == "ok":
             summary |= _release(Path(bundle), asked)
             tags |= {
-                "recertified_at": at,
+                "recertified_at": facts["issued_at"],
                 "recertification_sha256": layout.read_manifest(bundle).files[layout.CERTIFICATE],
                 "recertification_released": summary["released"],
             }

@@ -106,7 +106,7 @@ def _tested(
     if isinstance(reserved, Spent):
         return Ended("not tested", reserved.reason, reserved.quote.number)
     entry = reserved_entry(f"{account.place}/{reserved.place}", reserved)
-    tried = trial.hold([claim.at(reserved.price) for claim in subject.claims], entry)
+    tried = trial.hold([claim.at(reserved.price) for claim in subject.claims], entry, reserved.reserved_at)
     _answer(account, reserved, tried, subject.name)
     return Ended(tried.outcome, f"{_told(tried, entry)}; {chosen.told}", reserved.number, tried)
 
@@ -153,7 +153,7 @@ def _write(verdict: str | Path, digests: Mapping[str, str], asked: Mapping[str, 
         found: dict[str, Any] = {"outcome": ended.outcome, "attempt": ended.attempt}
         if tried is not None:
             draft.write(RECORD[tried.record.verdict], tried.record.to_json())
-            draft.facts["record_sha256"] = sha256_hex(tried.record.to_json())
+            draft.facts.update(record_sha256=sha256_hex(tried.record.to_json()), issued_at=tried.record.issued_at)
             write_evidence(draft, "evidence", tried.evidence)
             found["against"] = _against(tried)
         draft.write_json(layout.RECERTIFICATION, found)

@@ -68,12 +68,13 @@ class Trial:
         claims = [(claim.kind, claim.tolerance, claim.delta, dict(claim.settings)) for claim in self._subject.claims]
         return digest({"recertify": claims, "dense": record.dense.digest, "variant": record.variant.digest})
 
-    def hold(self, claims: Sequence[Claim], entry: Entry | None) -> Tried:
+    def hold(self, claims: Sequence[Claim], entry: Entry | None, at: str | None = None) -> Tried:
         """Test both ways.
 
         Args:
             claims: At the level that they may use.
             entry: The ledger's entry of this attempt, which is reserved; None without a ledger.
+            at: When it was reserved: the same attempt gives the very same record. Without a ledger, when the run began.
 
         Guarantee:
             If the rows are independent draws that had no part in making or choosing the champion, a wrong outcome has
@@ -83,7 +84,7 @@ class Trial:
         decision = decide(claims, self.rule, self._selection, calibration)
         variant_names, dense_names = _names(claims)
         evidence = self._evidence(only(self._variant, variant_names), only(self._dense, dense_names))
-        record = issue(decision, claims, self.rule, evidence, self._circumstances(entry))
+        record = issue(decision, claims, self.rule, evidence, self._circumstances(entry, at))
         settled = [finding.settled for finding in decision.tests[0].findings]
         pair = Pair(self._variant, self._dense, calibration.seed)
         seen = [claim.see(pair, choice) for claim, choice in zip(claims, settled, strict=True)]
@@ -121,14 +122,14 @@ class Trial:
             variants={record.variant.name: record.variant},
         )
 
-    def _circumstances(self, entry: Entry | None) -> Circumstances:
+    def _circumstances(self, entry: Entry | None, at: str | None) -> Circumstances:
         made, runtime = self._subject.record.data, runtime_facts(threads(shared=False))
         splits = {**made.splits, "calibration": Split(len(self._rows), self.rows_digest)}
         return Circumstances(
             data=Data(splits, made.preprocessing_digest),
             code=Code(__version__, sources_digest()),
             runtime=Runtime(runtime["packages"], tuple(runtime["cpu"]), runtime["threads"]),
-            issued_at=self.started_at,
+            issued_at=at or self.started_at,
             ledger=entry,
         )
 
