@@ -75,6 +75,7 @@ def compress(recipe: str, run_key: str = "") -> NamedTuple("Outcome", verdict=ds
         chosen=chosen,
         test=test.outputs["evaluation"],
         dense_test=dense_test.outputs["evaluation"],
+        dense=dense,
     ).set_caching_options(False)
     outputs = NamedTuple("Outcome", verdict=dsl.Artifact, bundle=dsl.Artifact)
     return outputs(verdict=decided.outputs["verdict"], bundle=released.outputs["bundle"])

@@ -18,7 +18,7 @@ def generate(target: Path) -> list[Path]:
     """Write every generated file below ``target``, at its place in the repository; their relative paths."""
     names = sorted(path.parent.name for path in ROOT.glob("components/*/component.py"))
     sources = {f"components/{name}/component.yaml": (f"components.{name}.component", name) for name in names}
-    sources["pipelines/compress.yaml"] = ("pipelines.compress", "compress")
+    sources |= {f"pipelines/{name}.yaml": (f"pipelines.{name}", name) for name in ("compress", "recertify")}
     for relative, (module, name) in sources.items():
         (target / relative).parent.mkdir(parents=True, exist_ok=True)
         Compiler().compile(getattr(import_module(module), name), str(target / relative))

@@ -14,6 +14,7 @@ def register(
     chosen: dsl.Input[dsl.Model],
     test: dsl.Input[dsl.Dataset],
     dense_test: dsl.Input[dsl.Dataset],
+    dense: dsl.Input[dsl.Model],
     bundle: dsl.Output[dsl.Artifact],
 ):
     """Assemble the bundle, verify it on the spot, release it and enter it in the registry; a refusal leaves all alone.
@@ -26,10 +27,10 @@ def register(
         chosen: The certified variant.
         test: Its evaluation on the test split.
         dense_test: The dense model's evaluation on the test split.
-        bundle: What is released: model, certificate, evidence, report.
+        dense: The dense model, which goes into the bundle, too.
+        bundle: What is released: both models, certificate, evidence, report.
     """
     from sentei.adapters.kubeflow import tasks
 
-    bundle.metadata.update(
-        tasks.register(recipe, decision, parent, verdict.path, chosen.path, test.path, dense_test.path, bundle.path)
-    )
+    parts = verdict.path, chosen.path, test.path, dense_test.path, dense.path
+    bundle.metadata.update(tasks.register(recipe, decision, parent, *parts, bundle.path))

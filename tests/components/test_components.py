@@ -19,6 +19,8 @@ from sentei.steps.plan import plan
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.parent.name for path in ROOT.glob("components/*/component.py"))
 
+PIPELINES = ("compress", "recertify")
+
 RECIPE = """\
 name: toy
 data: {source: digits, splits: {scoring: 100, selection: 300, calibration: 600, test: 200}}
@@ -44,7 +46,8 @@ def specification(name):
 
 def test_there_is_a_component_for_every_stage():
     assert set(NAMES) == {
-        "plan", "train", "score_importance", "prune", "finetune", "evaluate", "calibrate", "register"
+        "plan", "train", "score_importance", "prune", "finetune", "evaluate", "calibrate", "register",
+        "fetch_champion", "recertify", "conclude",
     }  # fmt: skip
 
 
@@ -108,10 +111,24 @@ def test_a_file_edited_by_hand_is_named_and_the_check_fails(tmp_path):
     )
 
 
-def test_the_pipeline_wires_every_component():
-    tasks = yaml.safe_load_all((ROOT / "pipelines/compress.yaml").read_text())
-    used = {name.removeprefix("comp-").replace("-", "_") for name in next(iter(tasks))["components"]}
+def test_the_pipelines_wire_every_component():
+    packages = [next(yaml.safe_load_all((ROOT / f"pipelines/{name}.yaml").read_text())) for name in PIPELINES]
+    used = {name.removeprefix("comp-").replace("-", "_") for package in packages for name in package["components"]}
     assert set(NAMES) <= used
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_pipeline_takes_a_recipe_and_a_run_key_that_may_be_left_out(name):
+    package = next(yaml.safe_load_all((ROOT / f"pipelines/{name}.yaml").read_text()))
+    taken = package["root"]["inputDefinitions"]["parameters"]
+    assert taken.keys() == {"recipe", "run_key"}
+    assert taken["run_key"]["defaultValue"] == ""
+    assert package["root"]["outputDefinitions"]["artifacts"].keys() == {"verdict", "bundle"}
+
+
+def test_nothing_of_recertify_is_cached():
+    package = next(yaml.safe_load_all((ROOT / "pipelines/recertify.yaml").read_text()))
+    assert [task["cachingOptions"] for task in package["root"]["dag"]["tasks"].values()] == [{}] * 3
 
 
 def test_what_must_look_again_is_never_cached_and_nothing_else_is_exempt():

@@ -55,7 +55,8 @@ def cli() -> None:
       sentei monitor released/... ROWS  feed production rows; revoke the certificate when it does not hold any more
 
     Exit codes: 0 done (a refusal is a result, too), 2 recipe or command, 3 files, 4 network, 5 data, 6 certificate,
-    7 service, 8 ledger; 10 a monitored certificate is revoked.
+    7 service, 8 ledger; 10 a monitored certificate is revoked, or
+    a version that was tested again is demoted.
     """  # noqa: D301  # click asks for the control character itself, which keeps the lines below it as they are
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,8 +33,15 @@ ADVICE = {
     help="Folder for artifacts and caches; a run that was killed continues from it.",
 )
 @data_dir_option
+@click.option(
+    "--pipeline",
+    type=click.Choice(["compress", "recertify"]),
+    default="compress",
+    show_default=True,
+    help="recertify tests the version that is served again on fresh rows, and may demote it (exit code 10).",
+)
 @click.option("--new", is_flag=True, help="Begin a new run even if the last one of this recipe was cut short.")
-def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
+def run(recipe: str, workspace: Path, data_dir: Path | None, pipeline: str, new: bool) -> None:
     """Run RECIPE (a path, or the name of a shipped recipe) end to end on this machine.
 
     Every task of the compiled Kubeflow pipeline runs as a process here. MLflow records to ./mlflow.db, or to the
@@ -48,13 +56,18 @@ def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
     look_first(data_dir)
     place = Workspace(workspace.resolve())
     with place.locked():
-        started = place.begin(parsed.name, text, new=new)
+        started = place.begin(parsed.name, text, new=new, pipeline=pipeline)
         click.echo(f"{'continuing' if started.resumed else 'run'} {started.key}; details in {_near(started.log)}")
         _watch(place, started, len(parsed.family.members()))
         started.finish()
+    result = json.loads(started.result.read_text())
+    if pipeline == "recertify":
+        from sentei.cli import recertification
+
+        sys.exit(recertification.show(result))
     from sentei.cli.report import show
 
-    show(json.loads(started.result.read_text()))
+    show(result)
 
 
 def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:
@@ -66,7 +79,7 @@ def _watch(place: "Workspace", started: "LocalRun", n_variants: int) -> None:
     told_before = started.log.stat().st_size if started.log.exists() else 0
     process = start(place, started)
     try:
-        follow(started.events, process, n_tasks(n_variants))
+        follow(started.events, process, n_tasks(n_variants, started.pipeline))
     finally:
         if process.poll() is None:
             process.terminate()

@@ -21,6 +21,7 @@ from sentei.recipe.data import Data, Factory
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
 from sentei.recipe.platform import Platform
+from sentei.recipe.recertify import Recertify
 from sentei.recipe.section import Section
 from sentei.recipe.signing import Signing
 
@@ -191,6 +192,7 @@ class Recipe(Section):
     registry: Registry = Field(default_factory=Registry)
     signing: Signing = Field(default_factory=Signing)
     platform: Platform = Field(default_factory=Platform, description="used by compile, submit and schedule alone")
+    recertify: Recertify = Field(default_factory=Recertify)
 
     @field_validator("train")
     @classmethod

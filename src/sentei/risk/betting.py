@@ -64,6 +64,40 @@ def betting_p_value(
     return one_over_wealth(stakes, alpha, upper)
 
 
+def betting_excess_p_value(
+    losses: ArrayLike, alpha: float, *, lower: float, seed: int = 0, delta: float = 0.05
+) -> float:
+    """How often a variant whose risk is ``alpha`` would let a gambler win this much who bets that it is above.
+
+    The test of the opposite: a small value shows that the mean loss is larger than ``alpha``. The bets are those of
+    ``betting_p_value`` on ``1 - loss``, that it is below ``1 - alpha``.
+
+    Args:
+        losses: One per row, shape (n,), each at least ``lower``.
+        alpha: Largest acceptable risk, above ``lower``.
+        lower: Smallest loss there can be: 0, or -1 for differences of losses.
+        seed: As in ``betting_p_value``.
+        delta: As in ``betting_p_value``.
+
+    Returns:
+        The p-value, rounded up; in (0, 1].
+
+    Raises:
+        ValueError: A loss is NaN, infinite or below ``lower``, there is none, or an argument lies outside its range.
+
+    Guarantee:
+        If the rows are independent and the true risk is alpha or less, then P[p <= u] <= u for every u in [0, 1].
+
+    Example:
+        >>> losses = np.tile([0.0, 0.2, 0.4, 0.6], 100)
+        >>> betting_excess_p_value(losses, alpha=0.1, lower=0) < 0.001 < betting_excess_p_value(losses, 0.3, lower=0)
+        True
+    """
+    rows = 1 - np.asarray(losses, np.float64)
+    limit = math.nextafter(1 - alpha, -math.inf)  # the subtraction is rounded: below is the safe side
+    return betting_p_value(rows, limit, upper=1 - lower, seed=seed, delta=delta)
+
+
 def betting_upper_bound(
     losses: ArrayLike, delta: float, *, upper: float = 1.0, seed: int = 0, n_permutations: int = 1
 ) -> float:

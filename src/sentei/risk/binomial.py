@@ -2,7 +2,7 @@
 
 import sys
 
-from scipy.special import betaincc, betainccinv
+from scipy.special import betainc, betaincc, betainccinv
 
 from sentei.risk.arguments import check_count, check_probability
 
@@ -38,6 +38,35 @@ def binomial_p_value(n_errors: int, n_examples: int, alpha: float) -> float:
     n = check_count("n_examples", n_examples, 1)
     k = check_count("n_errors", n_errors, 0, n)
     return max(LEAST, _cdf(k, n, check_probability("alpha", alpha)))
+
+
+def binomial_excess_p_value(n_errors: int, n_examples: int, alpha: float) -> float:
+    """How often a variant sitting exactly at the limit would look this bad by luck.
+
+    The test of the opposite: a small value shows that the risk is larger than ``alpha``.
+
+    Args:
+        n_errors: Examples with loss 1; between 0 and ``n_examples``.
+        n_examples: Number of examples; at least 1.
+        alpha: Largest acceptable risk; a probability strictly between 0 and 1.
+
+    Returns:
+        P[Bin(n_examples, alpha) >= n_errors], in (0, 1]; where that is below ``LEAST`` (about 2e-308), ``LEAST``.
+
+    Raises:
+        ValueError: An argument lies outside its range.
+
+    Guarantee:
+        If the examples are independent and the true risk is alpha or less, then P[p <= u] <= u for every u in [0, 1].
+
+    Example:
+        >>> round(binomial_excess_p_value(n_errors=68, n_examples=1000, alpha=0.05), 4)
+        0.0074
+    """
+    n = check_count("n_examples", n_examples, 1)
+    k = check_count("n_errors", n_errors, 0, n)
+    alpha = check_probability("alpha", alpha)
+    return 1.0 if k == 0 else max(LEAST, float(betainc(k, n - k + 1, alpha)))
 
 
 def binomial_upper_bound(n_errors: int, n_examples: int, delta: float) -> float:

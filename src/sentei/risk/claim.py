@@ -114,6 +114,14 @@ class Claim:
         """The p-value of the hypothesis that the claim is false: decimal text, six digits, rounded up."""
         return decimal_up(self._kind.p_value(seen, self._terms(settled)))
 
+    def counter_p_value(self, seen: Seen, settled: Mapping[str, str] | None = None) -> str:
+        """The p-value of the hypothesis that the claim is true: decimal text, six digits, rounded up.
+
+        Guarantee:
+            If the rows are independent and the claim is true, P[p <= u] <= u for every u in [0, 1].
+        """
+        return decimal_up(self._kind.counter_p_value(seen, self._terms(settled)))
+
     def holds(self, p_value: str) -> bool:
         """Whether a p-value is small enough; decimal texts are compared exactly."""
         return parse_decimal("p_value", p_value) <= parse_decimal("claim.delta", self.delta)

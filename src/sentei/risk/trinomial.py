@@ -30,8 +30,8 @@ def drop_tail(difference: int, n_examples: int, epsilon: float, discordance: Flo
     Args:
         difference: Harmed minus helped rows, in [-n_examples, n_examples].
         n_examples: Number of independent rows.
-        epsilon: True drop, in [0, 1].
-        discordance: Rates at which the two models disagree on correctness, in [epsilon, 1]; shape (n_rates,).
+        epsilon: True drop, in [-1, 1]; below 0 the variant is truly better.
+        discordance: Rates at which the two models disagree on correctness, in [abs(epsilon), 1]; shape (n_rates,).
 
     Returns:
         One probability per rate, shape (n_rates,), never below the exact one: what the sum may leave out (``EXCLUDED``,
@@ -51,7 +51,7 @@ def drop_tail(difference: int, n_examples: int, epsilon: float, discordance: Flo
 
 def _window(n: int, epsilon: float, discordance: Floats) -> tuple[Floats, Floats]:
     """Whole numbers below and above n epsilon, shape (n_rates,) each; between them nearly all of the mass lies."""
-    spread = _LOG_OUTSIDE * (1 + epsilon) / 3
+    spread = _LOG_OUTSIDE * (1 + abs(epsilon)) / 3
     reach = spread + np.sqrt(spread**2 + 2 * _LOG_OUTSIDE * n * np.maximum(discordance - epsilon**2, 0.0))
     return np.maximum(np.floor(n * epsilon - reach), -n), np.minimum(np.ceil(n * epsilon + reach), n)
 

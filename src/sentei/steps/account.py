@@ -75,13 +75,13 @@ class Account:
             claims[0].delta,
             hearing.rule.procedure.n_passes(max(1, len(order))),
             hearing.started_at,
-            provable=lambda price: _provable(claims, price, len(hearing.row_digests)),
-            rows_needed=lambda price: _rows_needed(claims, price),
+            provable=lambda price: provable_at(claims, price, len(hearing.row_digests)),
+            rows_needed=lambda price: fewest_fresh_rows(claims, price),
         )
         if isinstance(reserved, Spent):
-            return hearing.refuse(claims, _spent(self.place, reserved.quote, attempted), reserved.reason)
-        entry = _reserved(f"{self.place}/{reserved.place}", reserved)
-        record, evidence = hearing.decide([claim.at(reserved.price) for claim in claims], entry)
+            return hearing.refuse(claims, spent_entry(self.place, reserved.quote, attempted), reserved.reason)
+        entry = reserved_entry(f"{self.place}/{reserved.place}", reserved)
+        record, evidence = hearing.decide([claim.at(reserved.price) for claim in claims], entry, reserved.reserved_at)
         _answer(self.ledger, reserved, record)
         return record, evidence
 
@@ -123,7 +123,8 @@ def _plain(claim: Claim) -> dict[str, str]:
     return {"kind": claim.kind, "tolerance": claim.tolerance, "delta": claim.delta, "gamma": claim.gamma}
 
 
-def _reserved(place: str, attempt: Attempt) -> Entry:
+def reserved_entry(place: str, attempt: Attempt) -> Entry:
+    """What a record says of an attempt that was reserved; ``place`` names the ledger and the attempt in it."""
     return Entry(
         "reserved",
         place,
@@ -137,15 +138,18 @@ def _reserved(place: str, attempt: Attempt) -> Entry:
     )
 
 
-def _spent(place: str, quote: Quote, attempted: str) -> Entry:
+def spent_entry(place: str, quote: Quote, attempted: str) -> Entry:
+    """What a record says of an attempt that the ledger refused."""
     return Entry("spent", place, attempted, quote.delta, quote.price or "0", quote.number, quote.chains, (), ())
 
 
-def _provable(claims: Sequence[Claim], price: str, n_rows: int) -> bool:
+def provable_at(claims: Sequence[Claim], price: str, n_rows: int) -> bool:
+    """Whether a variant without a flaw would pass on so many rows at this price."""
     # At epsilon 0 only a variant that helps more than it harms passes, and how much it may help nobody knows.
     return all(claim.value == 0 or flawless_passes(claim.at(price), n_rows) for claim in claims)
 
 
-def _rows_needed(claims: Sequence[Claim], price: str) -> int | None:
+def fewest_fresh_rows(claims: Sequence[Claim], price: str) -> int | None:
+    """The fewest rows on which it would; None if no number is known."""
     needed = [fewest_rows(claim.at(price)) for claim in claims]
     return None if None in needed else max(row for row in needed if row is not None)

@@ -24,9 +24,10 @@ def assemble(
     chosen: str | Path,
     test: str | Path,
     dense_test: str | Path,
+    dense: str | Path,
     bundle: str | Path,
 ) -> dict[str, Any]:
-    """Write the bundle: model, certificate, evidence, test report and a description; after a refusal, its reason.
+    """Write the bundle: both models, certificate, evidence, test report and a description; or a refusal's reason.
 
     Args:
         recipe: The recipe's YAML.
@@ -35,6 +36,7 @@ def assemble(
         chosen: Folder of the chosen variant.
         test: Folder of its evaluation on the test split.
         dense_test: Folder of the dense model's evaluation on the test split.
+        dense: Folder of the dense model, which goes along so that the claim can be tested again.
         bundle: The artifact's folder; its status is ``failed`` after a refusal.
 
     Returns:
@@ -54,13 +56,19 @@ def assemble(
             record = _record(ruled, model)
             report = _report({"variant": (test, model.digest), "dense": (dense_test, record.dense.digest)})
             _fill(draft, recipe, plan, ruled, record, model, report)
+            shutil.copytree(layout.reading(dense, "variant").path, draft.path / layout.DENSE)
     summary: dict[str, Any] = layout.summary(bundle)
     if summary["status"] == "ok":
-        _verify_or_remove(Path(bundle))
+        verify_or_remove(Path(bundle))
     return summary
 
 
-def _verify_or_remove(bundle: Path) -> None:
+def verify_or_remove(bundle: Path) -> None:
+    """Nothing, if a bundle that was just written holds.
+
+    Raises:
+        CertificateError: It does not, and is there no more.
+    """
     try:
         verify(bundle)
     except BaseException:

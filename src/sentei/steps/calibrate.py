@@ -21,6 +21,7 @@ from sentei.steps.examples import OpenUri, open_split
 from sentei.steps.frozen import family_digest, from_text
 from sentei.steps.hearing import Hearing
 from sentei.steps.progress import stage
+from sentei.steps.used import write_used
 from sentei.steps.wording import proven
 
 RECORD = {"certified": layout.CERTIFICATE, "refused": layout.REFUSAL}
@@ -100,6 +101,7 @@ def calibrate(
         with layout.writing(verdict, "verdict", candidates.digests()) as draft:
             draft.write(RECORD[record.verdict], record.to_json())
             write_evidence(draft, "evidence", evidence)
+            write_used(draft, data, open_uri)
             for index, (other, other_evidence) in enumerate(compared, start=1):
                 draft.write(f"comparison-{index}/{RECORD[other.verdict]}", other.to_json())
                 write_evidence(draft, f"comparison-{index}/evidence", other_evidence)

@@ -50,12 +50,16 @@ class Hearing:
         """Which calibration rows these are, in their order."""
         return rows_digest(self.row_digests, self._labels)
 
-    def decide(self, claims: Sequence[Claim], entry: Entry | None) -> tuple[Certificate | Refusal, Evidence]:
+    def decide(
+        self, claims: Sequence[Claim], entry: Entry | None, at: str | None = None
+    ) -> tuple[Certificate | Refusal, Evidence]:
         """The record of some claims that have to hold together, and the evidence that it can be recomputed from.
 
         Args:
             claims: At the level that they may use.
             entry: The ledger's entry of this attempt, which is reserved; None without a ledger.
+            at: When it was reserved: a later run that comes to the same attempt issues the very same record. Without a
+                ledger, when this run began.
         """
         wanted = {name for claim in claims for name in claim.variant_columns}
         calibration = Calibration(self._columns, self._dense, pinned_seed(self.rows_digest))
@@ -63,7 +67,7 @@ class Hearing:
         tested = {test.name: only(self._computed[test.name], tuple(sorted(wanted))) for test in decision.tests}
         dense_wanted = {name for claim in claims for name in claim.dense_columns}
         evidence = self._evidence(claims, tested, only(self._dense, tuple(sorted(dense_wanted))))
-        return issue(decision, claims, self.rule, evidence, self._circumstances(entry, "")), evidence
+        return issue(decision, claims, self.rule, evidence, self._circumstances(entry, "", at)), evidence
 
     def refuse(self, claims: Sequence[Claim], entry: Entry, reason: str) -> tuple[Certificate | Refusal, Evidence]:
         """The record of an attempt that the ledger refused; no calibration row is read.
@@ -109,14 +113,14 @@ class Hearing:
             variants={name: self._candidates.served(name) for name in self._candidates.sound()},
         )
 
-    def _circumstances(self, entry: Entry | None, spent: str) -> Circumstances:
+    def _circumstances(self, entry: Entry | None, spent: str, at: str | None = None) -> Circumstances:
         splits = {name: Split(facts["n_examples"], facts["digest"]) for name, facts in self._data["splits"].items()}
         runtime = runtime_facts(threads(shared=False))
         return Circumstances(
             data=Data(splits, preprocessing_of(self._data).digest),
             code=Code(__version__, sources_digest()),
             runtime=Runtime(runtime["packages"], tuple(runtime["cpu"]), runtime["threads"]),
-            issued_at=self.started_at,
+            issued_at=at or self.started_at,
             ledger=entry,
             spent=spent,
         )

@@ -73,6 +73,7 @@ def verify(bundle: Path) -> Verified:
     _require_model(record, model)
     served = Variant(record.variant.name, model.digest, record.variant.served_sha256)
     evidence = _require_truth(artifact, record, layout.CERTIFICATE, "evidence", {served.name: served})
+    _require_dense(record, artifact)
     if shown := list(untrue(artifact, record, evidence, model)):
         raise CertificateError(f"{bundle}: shows something else than it proves: " + "; ".join(shown))
     return Verified(record, len(artifact.files), _comparisons(artifact))
@@ -103,6 +104,15 @@ def _require_model(record: Certificate, model: layout.Artifact) -> None:
         raise CertificateError(f"{model.path}: not the model that the certificate names ({record.variant.name})")
     if model.inputs.get("dense") != record.dense.digest:
         raise CertificateError(f"{model.path}: made from another dense model than the certificate compares it with")
+
+
+def _require_dense(record: Certificate, artifact: layout.Artifact) -> None:
+    """That the dense model of a bundle is the one compared with; older bundles hold none."""
+    if not any(name.startswith(f"{layout.DENSE}/") for name in artifact.files):
+        return
+    dense = layout.reading(artifact.path / layout.DENSE, "variant")
+    if (dense.digest, dense.files.get(layout.SERVED)) != (record.dense.digest, record.dense.served_sha256):
+        raise CertificateError(f"{dense.path}: not the dense model that the certificate compares with")
 
 
 def _require_truth(

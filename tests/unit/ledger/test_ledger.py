@@ -263,7 +263,9 @@ def test_the_same_answer_may_be_given_twice_and_another_never(ledger, place):
 )
 def test_half_an_answer_is_none(ledger, verdict, chosen, record):
     attempt = reserve(ledger, "a")
-    with pytest.raises(LedgerError, match="expected 'certified' with the variant's name or 'refused' without"):
+    with pytest.raises(
+        LedgerError, match="expected 'certified' or 'refuted' with the variant's name or 'refused' without"
+    ):
         ledger.answer(attempt, verdict, chosen, record)
     assert ledger.answered(attempt) is None
 
@@ -368,3 +370,24 @@ def test_text_that_is_no_record_is_refused(ledger, place):
         (place / f"{attempt.place}/answered.json").write_bytes(text)
         with pytest.raises(LedgerError, match=r"attempts/000001/answered\.json: .*(expected|not canonical)"):
             ledger.answered(attempt)
+
+
+def test_a_refutation_costs_what_follows_as_much_as_a_certificate(place, ledger):
+    """One network tested both ways has two answers that prove something; whoever comes next knows which it was."""
+    first = reserve(ledger, "a", n_passes=2)
+    ledger.answer(first, "refuted", "v1", named("told"))
+    second = reserve(Ledger(FolderShelf(place)), "b", n_passes=2)
+    assert (second.costly, second.passed) == ((3,), (first.place,))
+    assert second.price == attempt_price("0.05", 1, (3,))
+    assert Ledger(FolderShelf(place)).answered(first) == Answer("refuted", "v1", named("told"))
+    assert [entry.state for entry in Ledger(FolderShelf(place)).chains()[0].entries] == ["certified", "silent"]
+
+
+def test_rows_that_an_attempt_was_reserved_on_are_known_and_so_are_those_of_an_earlier_moment(ledger):
+    assert (ledger.n_sets, ledger.used(FIRST).any()) == (0, False)
+    reserve(ledger, "a", on=FIRST[:60])
+    moment = ledger.n_sets
+    reserve(ledger, "b", on=FIRST[50:80])
+    assert ledger.used(FIRST).tolist() == [True] * 80 + [False] * 20
+    assert ledger.used(FIRST, moment).tolist() == [True] * 60 + [False] * 40
+    assert not ledger.used(FIRST, 0).any()

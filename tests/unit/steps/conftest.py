@@ -102,7 +102,7 @@ class Chain:
 
     def assemble(self, bundle: str | Path, **other: Path) -> dict[str, str]:
         parts = {"verdict": self["verdict"], "chosen": self["chosen"], "test": self["test"]}
-        parts |= {"dense_test": self["dense-test"], "bundle": self.root / bundle} | other
+        parts |= {"dense_test": self["dense-test"], "dense": self["dense"], "bundle": self.root / bundle} | other
         return assemble(self.recipe, self.decision, **parts)
 
 

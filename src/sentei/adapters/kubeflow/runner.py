@@ -1,6 +1,7 @@
 """Runs the compiled pipeline with ``kfp.local``, in a process of its own: kfp patches printing and logging.
 
-``python -m sentei.adapters.kubeflow.runner RUN_FOLDER RUN_KEY WORKSPACE PARENT_PID`` is what ``sentei run`` starts.
+``python -m sentei.adapters.kubeflow.runner RUN_FOLDER RUN_KEY WORKSPACE PARENT_PID PIPELINE`` is what ``sentei run``
+starts.
 """
 
 import ctypes
@@ -19,13 +20,14 @@ from sentei.errors import SenteiError
 def start(workspace: Workspace, run: LocalRun) -> "subprocess.Popen[bytes]":
     """Start the pipeline of a run; its output goes to the run's log."""
     command = [sys.executable, "-m", __name__, str(run.folder), run.key, str(workspace.root), str(os.getpid())]
+    command.append(run.pipeline)
     with run.log.open("ab") as log:
         return subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=workspace.environment(run)
         )
 
 
-def main(folder: str, key: str, root: str, parent: str) -> None:
+def main(folder: str, key: str, root: str, parent: str, name: str = "compress") -> None:
     """Run the pipeline, and write where its verdict and its bundle stand."""
     _die_with(int(parent))
     os.environ["SENTEI_RUNNER_PID"] = str(os.getpid())
@@ -34,7 +36,7 @@ def main(folder: str, key: str, root: str, parent: str) -> None:
     from sentei.adapters.kubeflow.package import local_image, shipped, with_image
 
     pipeline = components.load_component_from_text(
-        with_image(shipped("pipelines/compress.yaml").read_text(), local_image())
+        with_image(shipped(f"pipelines/{name}.yaml").read_text(), local_image())
     )
     local.init(
         runner=local.SubprocessRunner(use_venv=False),

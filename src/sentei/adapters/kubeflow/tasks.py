@@ -71,13 +71,21 @@ def calibrate(
 
 
 def register(
-    recipe: str, decision: str, parent: str, verdict: str, chosen: str, test: str, dense_test: str, bundle: str
+    recipe: str,
+    decision: str,
+    parent: str,
+    verdict: str,
+    chosen: str,
+    test: str,
+    dense_test: str,
+    dense: str,
+    bundle: str,
 ) -> dict[str, str]:
     """Assemble, verify and sign the bundle, release it, enter it in the registry; a refusal leaves both alone."""
     from sentei.recipe import parse_recipe
     from sentei.steps.assemble import assemble
 
-    summary = assemble(recipe, decision, verdict, chosen, test, dense_test, bundle)
+    summary = assemble(recipe, decision, verdict, chosen, test, dense_test, dense, bundle)
     if summary["status"] == "ok":
         summary |= _release(Path(bundle), parent, from_text(decision), parse_recipe(recipe).signing)
     tags = {

@@ -25,11 +25,13 @@ class LocalRun:
         key: Names the run, in MLflow too; a run started again after a kill keeps it.
         folder: Where its state, log, events and result stand.
         resumed: Whether an earlier start of the same run did not finish.
+        pipeline: Which pipeline it is a run of.
     """
 
     key: str
     folder: Path
     resumed: bool
+    pipeline: str = "compress"
 
     @property
     def log(self) -> Path:
@@ -75,31 +77,34 @@ class Workspace:
             sweep(self.root)
             yield
 
-    def begin(self, name: str, text: str, *, new: bool = False) -> LocalRun:
+    def begin(self, name: str, text: str, *, new: bool = False, pipeline: str = "compress") -> LocalRun:
         """The last run of this recipe and this code if it did not finish, or a new one.
 
         Args:
             name: Name of the recipe.
             text: Its YAML.
             new: Begin a new run in any case.
+            pipeline: The pipeline to run.
 
         Raises:
             ServiceError: Kubeflow Pipelines or MLflow is not installed.
         """
         _require_pipelines()
-        recipe = sha256_hex(f"{sources_digest()}\n{text}".encode())
+        which = "" if pipeline == "compress" else f"{pipeline}\n"
+        recipe = sha256_hex(f"{which}{sources_digest()}\n{text}".encode())
         for state in sorted(self.root.glob("runs/*/run.json"), reverse=True):
             facts = json.loads(state.read_text())
             if facts["recipe"] == recipe and not new:
                 if facts["state"] == "running":
-                    return LocalRun(state.parent.name, state.parent, resumed=True)
+                    return LocalRun(state.parent.name, state.parent, resumed=True, pipeline=pipeline)
                 break  # what an earlier one left unfinished, this one has superseded
-        key = f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        prefix = name if pipeline == "compress" else f"{name}-{pipeline}"
+        key = f"{prefix}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         folder = self.root / "runs" / key
         folder.mkdir(parents=True)
         (folder / "recipe.yaml").write_text(text, encoding="utf-8")
         _write(folder / "run.json", {"recipe": recipe, "state": "running"})
-        return LocalRun(key, folder, resumed=False)
+        return LocalRun(key, folder, resumed=False, pipeline=pipeline)
 
     def environment(self, run: LocalRun) -> dict[str, str]:
         """What the steps of a run find in their environment."""

@@ -10,7 +10,7 @@ from sentei.adapters.mlflow.promotion import Standing
 from sentei.adapters.mlflow.served import MODEL, describe
 from sentei.certificate.canonical import sha256_hex
 from sentei.errors import ServiceError
-from sentei.steps.layout import CERTIFICATE, Artifact
+from sentei.steps.layout import CERTIFICATE, DENSE, USED, Artifact
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ONNX = f"model/{MODEL}"
 # What each variant did on each calibration row stays with the released bundle: whoever compares variants by it chooses
-# the next family by the rows that shall judge it.
-WITHHELD = ("evidence", "comparison-*")
+# the next family by the rows that shall judge it. The dense model and the list of rows are there for size.
+WITHHELD = ("evidence", "comparison-*", DENSE, USED)
 
 
 def log_model(client: "MlflowClient", artifact: Artifact, standing: Standing, run: "Run") -> str:

@@ -139,6 +139,19 @@ def record_decision(parent: str, facts: Mapping[str, Mapping[str, str]], files: 
             _keep(client, parent, name, content)
 
 
+def remember(run_id: str, tag: str, text: str) -> str:
+    """What a run keeps under a tag: what it kept before, or else this text, which it keeps from now on.
+
+    Raises:
+        ServiceError: MLflow refused or could not be reached.
+    """
+    client = connect()
+    kept: str | None = _run(client, run_id).data.tags.get(tag)
+    if kept is None:
+        set_tags(client, run_id, {tag: text})
+    return text if kept is None else kept
+
+
 def close_run(run_id: str, status: str = "FINISHED") -> None:
     """End a run.
 

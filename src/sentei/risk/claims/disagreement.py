@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from sentei.risk.binomial import binomial_p_value, binomial_upper_bound
+from sentei.risk.binomial import binomial_excess_p_value, binomial_p_value, binomial_upper_bound
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_open_unit
 from sentei.risk.claims.wording import hundredfold
@@ -44,6 +44,10 @@ class Disagreement:
     def p_value(self, seen: Disagreements, terms: Terms) -> float:
         """Exact binomial p-value."""
         return binomial_p_value(seen.n_disagreements, seen.n_examples, terms.tolerance)
+
+    def counter_p_value(self, seen: Disagreements, terms: Terms) -> float:
+        """Exact binomial p-value of the other side."""
+        return binomial_excess_p_value(seen.n_disagreements, seen.n_examples, terms.tolerance)
 
     def upper_bound(self, seen: Disagreements, terms: Terms) -> float:
         """Clopper-Pearson."""

@@ -59,6 +59,9 @@ class Kind(Protocol):
     def p_value(self, seen: Any, terms: Terms) -> float:
         """Valid p-value of the hypothesis that the claim is false."""
 
+    def counter_p_value(self, seen: Any, terms: Terms) -> float:
+        """Valid p-value of the hypothesis that the claim is true: a small one refutes it."""
+
     def upper_bound(self, seen: Any, terms: Terms) -> float:
         """The smallest tolerance that these rows prove."""
 

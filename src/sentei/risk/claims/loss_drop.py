@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from sentei.risk.betting import betting_p_value, betting_upper_bound
+from sentei.risk.betting import betting_excess_p_value, betting_p_value, betting_upper_bound
 from sentei.risk.claims.bounded import LOSSES, bounded_power, rows_by_power, words
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_choice, check_drop
@@ -44,6 +44,11 @@ class LossDrop:
     def p_value(self, seen: LossRows, terms: Terms) -> float:
         """One-sided betting p-value; the rows' order was pinned before they were seen."""
         return betting_p_value(seen.losses / MILLION, terms.tolerance, seed=seen.seed, delta=terms.delta)
+
+    def counter_p_value(self, seen: LossRows, terms: Terms) -> float:
+        """Bets that the mean difference is above the limit; the rows' order was pinned before they were seen."""
+        losses = seen.losses / MILLION
+        return betting_excess_p_value(losses, terms.tolerance, lower=-1, seed=seen.seed, delta=terms.delta)
 
     def upper_bound(self, seen: LossRows, terms: Terms) -> float:
         """Its inversion, never below 0."""

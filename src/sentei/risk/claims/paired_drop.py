@@ -11,11 +11,13 @@ from sentei.risk.clipped import clipped_drop_p_value, clipped_drop_upper_bound
 from sentei.risk.counts import Counts
 from sentei.risk.decimals import grouped
 from sentei.risk.pair import Pair
-from sentei.risk.paired import paired_drop_p_value, paired_drop_upper_bound
+from sentei.risk.paired import paired_drop_p_value, paired_drop_upper_bound, paired_excess_p_value
 from sentei.risk.planning import binomial_rows_needed, paired_rows_needed
 from sentei.risk.power import clipped_power, paired_power
 
 METHODS = ("auto", "paired", "clipped")
+_GAMMA_SHARE = 0.04
+"""Of delta, for the paired test of a claim that has no gamma of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class PairedDrop:
         if terms.settings.get("method") == "clipped":
             return clipped_drop_p_value(seen.n_harmed, seen.n_examples, terms.tolerance)
         return paired_drop_p_value(seen.n_harmed, seen.n_helped, seen.n_examples, terms.tolerance, terms.gamma)
+
+    def counter_p_value(self, seen: Counts, terms: Terms) -> float:
+        """Of the paired test the other way round, whatever method was settled."""
+        gamma = terms.gamma or _GAMMA_SHARE * terms.delta
+        return paired_excess_p_value(seen.n_harmed, seen.n_helped, seen.n_examples, terms.tolerance, gamma)
 
     def upper_bound(self, seen: Counts, terms: Terms) -> float:
         """Its inversion."""

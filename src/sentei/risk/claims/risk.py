@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sentei.risk.bentkus import hoeffding_bentkus_p_value, hoeffding_bentkus_upper_bound
-from sentei.risk.betting import betting_p_value, betting_upper_bound
-from sentei.risk.binomial import binomial_p_value, binomial_upper_bound
+from sentei.risk.betting import betting_excess_p_value, betting_p_value, betting_upper_bound
+from sentei.risk.binomial import binomial_excess_p_value, binomial_p_value, binomial_upper_bound
 from sentei.risk.claims.bounded import LOSSES, average, bounded_power, loss_rows, rows_by_power, words
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_choice, check_open_unit
@@ -63,6 +63,13 @@ class Risk:
         if isinstance(seen, Counts):
             return binomial_p_value(seen.n_errors, seen.n_examples, terms.tolerance)
         return _bounded_p_value(seen, terms.tolerance, terms.delta, terms.settings["method"])
+
+    def counter_p_value(self, seen: Any, terms: Terms) -> float:
+        """The other side: exact binomial for counts, bets that the mean loss is above the limit for others."""
+        if isinstance(seen, Counts):
+            return binomial_excess_p_value(seen.n_errors, seen.n_examples, terms.tolerance)
+        losses = seen.losses / np.float64(MILLION)
+        return betting_excess_p_value(losses, terms.tolerance, lower=0, seed=seen.seed, delta=terms.delta)
 
     def upper_bound(self, seen: Any, terms: Terms) -> float:
         """Its inversion."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from sentei.risk.binomial import binomial_p_value, binomial_upper_bound
+from sentei.risk.binomial import binomial_excess_p_value, binomial_p_value, binomial_upper_bound
 from sentei.risk.claims.kind import Terms
 from sentei.risk.claims.settings import check_open_unit, check_share
 from sentei.risk.claims.wording import hundredfold
@@ -59,6 +59,11 @@ class SelectiveRisk:
         """Exact binomial p-value of the accepted rows; 1 if these are too few."""
         few = seen.n_accepted < FEWEST
         return 1.0 if few else binomial_p_value(seen.n_errors, seen.n_accepted, terms.tolerance)
+
+    def counter_p_value(self, seen: Accepted, terms: Terms) -> float:
+        """Exact binomial p-value of the other side; 1 if too few rows are accepted."""
+        few = seen.n_accepted < FEWEST
+        return 1.0 if few else binomial_excess_p_value(seen.n_errors, seen.n_accepted, terms.tolerance)
 
     def upper_bound(self, seen: Accepted, terms: Terms) -> float:
         """Clopper-Pearson; 1 if too few rows are accepted."""

@@ -63,6 +63,11 @@ class WorstClassDrop:
         """The largest p-value of all classes; 1 if one has no row."""
         return max(_WITHIN.p_value(part.counts, terms) if part.counts else 1.0 for part in seen.classes)
 
+    def counter_p_value(self, seen: PerClass, terms: Terms) -> float:
+        """The smallest of all classes, times their number: one class is enough to refute the claim."""
+        least = min(_WITHIN.counter_p_value(part.counts, terms) if part.counts else 1.0 for part in seen.classes)
+        return min(1.0, len(seen.classes) * least)
+
     def upper_bound(self, seen: PerClass, terms: Terms) -> float:
         """The largest bound of all classes; 1 if one has no row."""
         return max(_WITHIN.upper_bound(part.counts, terms) if part.counts else 1.0 for part in seen.classes)

@@ -9,7 +9,7 @@ from sentei.errors import LedgerError
 from sentei.risk.ledger import attempt_price
 from sentei.steps.ledger.paper import ADVICE, read, written
 
-Verdict = Literal["certified", "refused"]
+Verdict = Literal["certified", "refused", "refuted"]
 RESERVED, ANSWERED = "sentei.ledger.attempt/1", "sentei.ledger.answer/1"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PLACE = re.compile(r"attempts/([0-9]{6,})")
@@ -28,13 +28,14 @@ class Attempt:
         delta: Chance of a false claim that the chain has as a whole; a decimal text.
         price: The level at which this attempt may test; a decimal text.
         costly: How many branches of the tree of answers each costly predecessor stands for.
-        passed: Places of the predecessors that this reservation found certified.
+        passed: Places of the predecessors that this reservation found to have proven something: certified, or refuted.
         silent: Places of the predecessors that this reservation found without an answer; all others were refused.
         attempt_digest: Digest of what is attempted: the frozen family and its claims.
         calibration_digest: Digest of the calibration split: rows and labels, in order.
         rows: Digest of the set of rows.
         n_rows: How many different rows that set has.
-        n_passes: How many answers with a pass in it the attempt could give: in a fixed sequence one per variant.
+        n_passes: How many answers that prove something the attempt could give: in a fixed sequence one per variant; two
+            where one network is tested both ways.
         reserved_at: When, as the reserving process said; nothing depends on it.
     """
 
@@ -85,8 +86,8 @@ class Answer:
     """What an attempt has answered.
 
     Attributes:
-        verdict: ``certified`` or ``refused``.
-        chosen: Name of the certified variant; None when refused.
+        verdict: ``certified``, ``refused``, or ``refuted`` if the opposite of the claim was proven.
+        chosen: Name of the certified or refuted variant; None when refused.
         outcome_digest: SHA-256 of all that is told: verdict, certified variants, attempt.
     """
 
@@ -167,8 +168,8 @@ def _check(attempt: Attempt) -> None:
 
 def _check_answer(answer: Answer, where: str) -> None:
     whole = answer.verdict in get_args(Verdict) and _DIGEST.fullmatch(answer.outcome_digest)
-    if not whole or (answer.verdict == "certified") != (answer.chosen is not None):
+    if not whole or (answer.verdict != "refused") != (answer.chosen is not None):
         raise LedgerError(
-            f"{where}: expected 'certified' with the variant's name or 'refused' without, and the record's SHA-256; "
-            f"received {answer.verdict!r}, {answer.chosen!r} and {answer.outcome_digest!r}"
+            f"{where}: expected 'certified' or 'refuted' with the variant's name or 'refused' without, and the "
+            f"record's SHA-256; received {answer.verdict!r}, {answer.chosen!r} and {answer.outcome_digest!r}"
         )

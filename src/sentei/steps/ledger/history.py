@@ -25,8 +25,10 @@ class Entry:
 
     @property
     def state(self) -> State:
-        """What those who come after it are told: certified, refused, or nothing yet."""
-        return self.answer.verdict if self.answer else "silent"
+        """What those who come after it are told: a proof, a refusal, or nothing yet; either proof costs the same."""
+        if self.answer is None:
+            return "silent"
+        return "refused" if self.answer.verdict == "refused" else "certified"
 
 
 class History:
@@ -96,7 +98,7 @@ class History:
             )
         for one in before:
             answer = self.answer_of(one)
-            if told[one.place] != "silent" and (answer is None or answer.verdict != told[one.place]):
+            if told[one.place] != "silent" and Entry(one, answer).state != told[one.place]:
                 raise LedgerError(
                     f"{self._shelf.place}: {answered_key(one)}: expected '{told[one.place]}', which {place} has found, "
                     f"received '{answer.verdict if answer else 'silent'}'; {ADVICE}"

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sentei.errors import LedgerError
 from sentei.steps.ledger.attempts import Answer, Attempt, Verdict, read_answer, write_answer, write_attempt
 from sentei.steps.ledger.history import Entry, History, answered_key, reserved_key
@@ -121,8 +124,8 @@ class Ledger:
 
         Args:
             attempt: What ``reserve`` gave.
-            verdict: ``certified`` or ``refused``.
-            chosen: Name of the certified variant; None when refused.
+            verdict: ``certified``, ``refused``, or ``refuted`` if the opposite of the claim was proven.
+            chosen: Name of the certified or refuted variant; None when refused.
             outcome_digest: SHA-256 of all that is told: verdict, certified variants, attempt.
 
         Raises:
@@ -149,6 +152,27 @@ class Ledger:
         key = answered_key(attempt)
         data = self._shelf.get(key)
         return None if data is None else read_answer(data, f"{self.place}: {key}")
+
+    @property
+    def n_sets(self) -> int:
+        """How many sets of rows the ledger holds by now. Reads only.
+
+        Raises:
+            LedgerError: A record of the ledger was removed or altered.
+        """
+        return len(Sets(self._shelf).known)
+
+    def used(self, row_digests: RowDigests, n_sets: int | None = None) -> NDArray[np.bool_]:
+        """Which rows an attempt has been reserved on, shape (n,). Reads only.
+
+        Args:
+            row_digests: Shape (n, 32); content digests of the rows.
+            n_sets: Look at the first so many sets alone, as at an earlier moment; at all of them if None.
+
+        Raises:
+            LedgerError: A record of the ledger was removed or altered.
+        """
+        return Sets(self._shelf).holding(row_digests, n_sets)
 
     def chains(self) -> tuple[Chain, ...]:
         """Every chain of the ledger in the order of founding. Reads only.

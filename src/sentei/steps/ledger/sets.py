@@ -101,6 +101,13 @@ class Sets:
                 raise unseen(self._shelf, _key(n_known + 1))
         return found
 
+    def holding(self, row_digests: RowDigests, n_sets: int | None = None) -> npt.NDArray[np.bool_]:
+        """True for every row that one of the first ``n_sets`` sets holds, shape (n,); of all sets if None."""
+        found = np.zeros(len(row_digests), np.bool_)
+        for one in self.known[:n_sets]:
+            found |= np.isin(starts(row_digests.tobytes()), starts(self._rows(one)), kind="sort")
+        return found
+
     def chains(self) -> tuple[str, ...]:
         """Names of all chains in the order of their founding."""
         return tuple(one.rows for one in self.known if one.chains == (one.rows,))
@@ -126,7 +133,10 @@ def _key(number: int) -> str:
     return f"sets/{number:06d}.json"
 
 
+def starts(rows: bytes) -> npt.NDArray[np.uint64]:
+    """The first 8 of each row's 32 bytes: rows that agree there by chance pass for one without need, which is safe."""
+    return np.frombuffer(rows, "<u8")[:: WIDTH // 8]
+
+
 def _share(packed: bytes, other: bytes) -> bool:
-    # The first 8 of 32 bytes: rows that agree there by chance would share a chain without need, which is safe.
-    first, second = (np.frombuffer(rows, "<u8")[:: WIDTH // 8] for rows in (packed, other))
-    return bool(np.isin(first, second, kind="sort").any())
+    return bool(np.isin(starts(packed), starts(other), kind="sort").any())
