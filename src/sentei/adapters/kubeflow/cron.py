@@ -1,8 +1,8 @@
 """Cron lines as Kubeflow reads them: six fields, seconds first; an impossible line is refused, never sent.
 
 Kubeflow parses with robfig/cron 1.2, which takes five fields as well and reads them as second to month: a line that
-everybody else writes would run at other times than it says. Here a line has six fields, and what that parser passes over
-in silence (an empty item, ``*-5``) is refused.
+everybody else writes would run at other times than it says. Here a line has six fields, and what that parser passes
+over in silence (an empty item, ``*-5``) is refused.
 """
 
 from collections.abc import Iterator
@@ -42,9 +42,8 @@ class Bounds:
         if not (text.isascii() and text.isdigit() and self.least <= int(text) <= self.most):
             named = f", or {self.names[0].upper()} to {self.names[-1].upper()}" if self.names else ""
             sunday = "; Sunday is 0 here" if (self.name, text) == ("day of week", "7") else ""
-            raise RecipeError(
-                f"--cron: {self.name}: expected {self.least} to {self.most}{named}, received {text!r} in {field!r}{sunday}"
-            )
+            expected = f"--cron: {self.name}: expected {self.least} to {self.most}{named}"
+            raise RecipeError(f"{expected}, received {text!r} in {field!r}{sunday}")
         return int(text)
 
 
