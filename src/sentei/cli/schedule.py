@@ -1,6 +1,6 @@
 """``sentei schedule`` and its like: runs that recur on a cluster."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -122,21 +122,23 @@ def lines(recurrence: "Recurrence", now: datetime) -> list[str]:
         RecipeError: It never fires between its start and its end.
     """
     times = _next(recurrence, now)
-    if recurrence.cron and not times:
-        raise RecipeError(
-            f"--end: expected a time after the first run of {recurrence.cron!r}, there is none until then"
-        )
+    if not times:
+        raise RecipeError("--end: expected a time after the first run, there is none until then; name a later one")
     shown = [f"{time:%a %Y-%m-%d %H:%M:%S} {ZONE}" for time in times]
-    return [_words(recurrence), *(["next: " + ", ".join(shown)] if shown else [])]
+    return [_words(recurrence), "next: " + ", ".join(shown)]
 
 
-def _next(recurrence: "Recurrence", now: datetime) -> list[datetime]:
+def _next(recurrence: "Recurrence", now: datetime, begun: datetime | None = None) -> list[datetime]:
+    """The next times after now; an interval is counted from the start, or else from when the schedule was made."""
     from sentei.adapters.kubeflow.cron import parse_cron
 
-    if recurrence.cron is None:
-        return []  # Kubeflow counts from the moment at which it takes the schedule
-    begin = max(now, recurrence.start) if recurrence.start else now
-    times = islice(parse_cron(recurrence.cron, now).after(begin), NEXT)
+    if recurrence.cron is not None:
+        begin = max(now, recurrence.start) if recurrence.start else now
+        times = list(islice(parse_cron(recurrence.cron, now).after(begin), NEXT))
+    else:
+        step, origin = timedelta(seconds=recurrence.every or 0), recurrence.start or begun or now
+        past = max(0, (now - origin) // step)
+        times = [origin + step * (past + turn) for turn in range(1, NEXT + 1)]
     return [time for time in times if recurrence.end is None or time <= recurrence.end]
 
 
@@ -159,7 +161,7 @@ def _row(one: Any, now: datetime) -> tuple[str, str, str, str]:
         every = int(periodic.interval_second) if periodic else None
         start, end = (bounds.start_time, bounds.end_time) if bounds else (None, None)
         when = Recurrence(cron.cron if cron else None, every, start, end)
-        times = _next(when, now)
+        times = _next(when, now, one.created_at) if state == "running" else []
         return one.display_name, _words(when), f"{times[0]:%Y-%m-%d %H:%M:%S} {ZONE}" if times else "-", state
     except RecipeError:  # made elsewhere, in a way that this program would refuse
         return one.display_name, f"cron {cron.cron}", "-", state

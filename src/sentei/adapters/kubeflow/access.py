@@ -116,14 +116,15 @@ def api_client(access: Access, patience: Patience, checked: Callable[[str], None
             return super().deserialize(response, response_type)
 
     def renew(configuration: Any) -> None:
-        if token := access.token():
-            configuration.api_key["authorization"] = token
-            configuration.api_key_prefix["authorization"] = "Bearer"
+        configuration.api_key["authorization"] = access.token()
 
     configuration = kfp_server_api.Configuration(host=access.host)
     configuration.retries = urllib3.Retry(total=0, raise_on_redirect=False)
     configuration.ssl_ca_cert = str(access.ca) if access.ca else None
-    configuration.refresh_api_key_hook = renew
+    if token := access.token():
+        configuration.api_key["authorization"] = token  # without one from the start, the client asks for none later
+        configuration.api_key_prefix["authorization"] = "Bearer"
+        configuration.refresh_api_key_hook = renew
     context = _context()
     return Connection(
         configuration,

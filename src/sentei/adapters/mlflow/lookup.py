@@ -42,7 +42,19 @@ def recorded(run_key: str, experiments: list[str]) -> Recorded | None:
         for name in dict.fromkeys(experiments):
             found = client.get_experiment_by_name(name)
             if found and (run := find_parent(client, found.experiment_id, run_key)):
-                place = f"{without_user(tracking_uri()).rstrip('/')}/#/experiments/{found.experiment_id}"
                 told = (run.data.tags.get(tag, "") for tag in ("sentei.verdict", "sentei.reason"))
-                return Recorded(f"{place}/runs/{run.info.run_id}", *told)
+                return Recorded(address(tracking_uri(), found.experiment_id, run.info.run_id), *told)
     return None
+
+
+def address(uri: str, experiment_id: str, run_id: str) -> str:
+    """Where a run is looked at: its page on a server; the store and the run's id where there is no server.
+
+    Example:
+        >>> address("https://me:secret@mlflow.example/", "3", "a1b2")
+        'https://mlflow.example/#/experiments/3/runs/a1b2'
+    """
+    place = without_user(uri).rstrip("/")
+    if not place.startswith(("http://", "https://")):
+        return f"{place}, run {run_id}"
+    return f"{place}/#/experiments/{experiment_id}/runs/{run_id}"
