@@ -16,6 +16,13 @@ class Commands(click.Group):
         "run": "sentei.cli.run:run",
         "plan": "sentei.cli.plan:plan",
         "compile": "sentei.cli.compile:compile_package",
+        "submit": "sentei.cli.submit:submit",
+        "follow": "sentei.cli.submit:follow",
+        "schedule": "sentei.cli.schedule:schedule",
+        "schedules": "sentei.cli.schedule:schedules",
+        "pause": "sentei.cli.schedule:pause",
+        "resume": "sentei.cli.schedule:resume",
+        "delete": "sentei.cli.schedule:delete",
         "verify": "sentei.cli.verify:verify",
         "monitor": "sentei.cli.monitor:monitor",
         "keygen": "sentei.cli.keygen:keygen",
@@ -51,6 +58,8 @@ def cli() -> None:
     \b
       sentei run fashion-mnist          a shipped recipe, end to end, on this machine
       sentei plan my-recipe.yaml        what a run would do and cost, in seconds
+      sentei submit my-recipe.yaml      the same on a Kubernetes cluster, followed to its end
+      sentei schedule my-recipe.yaml    again and again, by a cron line
       sentei verify released/...        check a released bundle: every digest, count and p-value
       sentei monitor released/... ROWS  feed production rows; revoke the certificate when it does not hold any more
 

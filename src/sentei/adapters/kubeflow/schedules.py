@@ -1,0 +1,232 @@
+"""Recurring runs: made once for each name, listed, paused, resumed, replaced and deleted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sentei.adapters.kubeflow.server import Server
+from sentei.adapters.kubeflow.submission import Order, Place, place_of, with_plugins
+from sentei.adapters.kubeflow.uploading import EQUALS, matching
+from sentei.errors import RecipeError, ServiceError
+
+MOST_AT_ONCE = 10
+"""Kubeflow's own limit."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """When a schedule fires.
+
+    Attributes:
+        cron: Six fields; None beside ``every``.
+        every: Seconds; None beside ``cron``.
+        start: The first moment that counts; None for now.
+        end: The last one; None for never.
+        max_concurrency: Runs at once.
+        catch_up: Run what was missed, one after another.
+    """
+
+    cron: str | None = None
+    every: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    max_concurrency: int = 1
+    catch_up: bool = False
+
+    def trigger(self) -> Any:
+        """As the server takes it."""
+        import kfp_server_api as api
+
+        bounds = {"start_time": self.start, "end_time": self.end}
+        if self.cron is not None:
+            return api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=self.cron, **bounds))
+        periodic = api.V2beta1PeriodicSchedule(interval_second=str(self.every), **bounds)
+        return api.V2beta1Trigger(periodic_schedule=periodic)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A schedule on the server, and what became of the wish: ``new``, ``unchanged`` or ``replaced``."""
+
+    recurring: Any
+    how: str
+
+
+def schedule(server: Server, order: Order, name: str, recurrence: Recurrence, *, replace: bool = False) -> Scheduled:
+    """The schedule of this name, with this content.
+
+    Args:
+        server: Where.
+        order: What every run of it does.
+        name: Of the schedule.
+        recurrence: When.
+        replace: Put it in the place of one with the same name and another content: the new one is made before the
+            old one is deleted. A replacement that was cut short leaves both, and the same command completes it.
+
+    Raises:
+        RecipeError: There is one of this name with another content, and it is not to be replaced.
+        ServiceError: The server refused, or could not be reached.
+
+    Guarantee:
+        At no moment is there no schedule of this name, once there was one.
+    """
+    place = place_of(server, order)
+    wanted = _wanted(order, place, name, recurrence)
+    found = named(server, name, order.namespace)
+    same = [one for one in found if not differences(wanted, one)]
+    others = [one for one in found if one not in same] + same[1:]
+    if others and not replace:
+        raise RecipeError(_conflict(name, wanted, others, bool(same)))
+    made = same[0] if same else _make(server, order, wanted)
+    for one in others:
+        _delete(server, one)
+    return Scheduled(made, "replaced" if others else ("unchanged" if same else "new"))
+
+
+def named(server: Server, name: str, namespace: str) -> list[Any]:
+    """Every schedule of this name, the newest first; more than one where a replacement was cut short."""
+    found = [one for one in listed(server, namespace, matching(EQUALS, name)) if one.display_name == name]
+    return sorted(found, key=lambda one: str(one.created_at or ""), reverse=True)
+
+
+def listed(server: Server, namespace: str, filtered: str | None = None) -> list[Any]:
+    """Every schedule that the server shows us.
+
+    Raises:
+        ServiceError: The server refused, or could not be reached.
+    """
+    call = partial(
+        server.recurring.recurring_run_service_list_recurring_runs,
+        namespace=server.namespace(namespace),
+        **({"filter": filtered} if filtered else {}),
+    )
+    return list(server.pages("list the schedules", call, "recurring_runs"))
+
+
+def act(server: Server, verb: str, name: str, namespace: str) -> int:
+    """How many schedules of this name were paused, resumed or deleted.
+
+    Args:
+        server: Where.
+        verb: ``pause``, ``resume`` or ``delete``.
+        name: Of the schedule.
+        namespace: Where it is.
+
+    Raises:
+        RecipeError: There is none of this name, or several and one is to be resumed.
+        ServiceError: The server refused, or could not be reached.
+    """
+    found = named(server, name, namespace)
+    if not found:
+        known = ", ".join(sorted({one.display_name for one in listed(server, namespace)})) or "none"
+        raise RecipeError(f"{name}: expected the name of a schedule, there is none of that name; there are: {known}")
+    if verb == "resume" and len(found) > 1:
+        raise RecipeError(
+            f"{name}: expected one schedule of that name, there are {len(found)}: a replacement was cut short; "
+            "complete it with sentei schedule --replace"
+        )
+    for one in found:
+        _ACTIONS[verb](server, one)
+    return len(found)
+
+
+def differences(wanted: Any, found: Any) -> list[str]:
+    """In what a schedule on the server differs from the wanted one, in words."""
+    said = []
+    for field, value in _content(wanted).items():
+        other = _content(found)[field]
+        if value != other and not (field == "service account" and not value):  # the server fills in its own
+            shown = (value, other) if len(f"{value}{other}") < 120 else ("this one", "another")
+            said.append(f"{field} {shown[1] or 'none'} there, {shown[0] or 'none'} here")
+    return said
+
+
+def _content(one: Any) -> dict[str, Any]:
+    cron, every = one.trigger.cron_schedule, one.trigger.periodic_schedule
+    bounds = cron or every
+    runtime, version = one.runtime_config, one.pipeline_version_reference
+    return {
+        "cron": (cron.cron if cron else None) or "",
+        "every": str(every.interval_second or "") if every else "",
+        "start": _second(bounds.start_time) if bounds else None,
+        "end": _second(bounds.end_time) if bounds else None,
+        "concurrency": str(one.max_concurrency or ""),
+        "catch-up": "no" if one.no_catchup else "yes",
+        "recipe": ((runtime.parameters if runtime else None) or {}).get("recipe", ""),
+        "pipeline version": (version.pipeline_version_id if version else None) or one.pipeline_version_id or "",
+        "pipeline root": (runtime.pipeline_root if runtime else None) or "",
+        "service account": one.service_account or "",
+        "experiment": one.experiment_id or "",
+    }
+
+
+def _second(moment: datetime | None) -> str:
+    if moment is None or moment.year <= 1970:
+        return ""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _wanted(order: Order, place: Place, name: str, recurrence: Recurrence) -> Any:
+    import kfp_server_api as api
+
+    return api.V2beta1RecurringRun(
+        display_name=name,
+        description=f"sentei {order.pipeline} of the recipe {order.name}",
+        experiment_id=place.experiment_id,
+        pipeline_version_reference=api.V2beta1PipelineVersionReference(place.pipeline_id, place.version_id),
+        # Without a key every run takes its own id for one: each is a run of its own in MLflow.
+        runtime_config=order.runtime(""),
+        service_account=order.service_account,
+        trigger=recurrence.trigger(),
+        max_concurrency=str(recurrence.max_concurrency),
+        no_catchup=not recurrence.catch_up,
+        mode="ENABLE",
+    )
+
+
+def _make(server: Server, order: Order, wanted: Any) -> Any:
+    def look() -> Any:
+        found = named(server, wanted.display_name, order.namespace)
+        return next((one for one in found if not differences(wanted, one)), None)
+
+    request = f"make the schedule {wanted.display_name}"
+    create = server.recurring.recurring_run_service_create_recurring_run
+    return with_plugins(order, wanted, lambda body: server.make(request, partial(create, body), look))
+
+
+def _conflict(name: str, wanted: Any, others: list[Any], cut_short: bool) -> str:
+    if cut_short:
+        return (
+            f"{name}: expected one schedule of that name, there are {len(others) + 1}: a replacement was cut short; "
+            "complete it with --replace"
+        )
+    differing = "; ".join(differences(wanted, others[0]))
+    return (
+        f"{name}: there is a schedule of that name with another content: {differing}; say --replace, or --name another"
+    )
+
+
+def _switch(server: Server, one: Any, verb: str, call: Callable[..., Any]) -> None:
+    server.ask(f"{verb} the schedule {one.display_name}", partial(call, one.recurring_run_id))
+
+
+def _delete(server: Server, one: Any) -> None:
+    call = partial(server.recurring.recurring_run_service_delete_recurring_run, one.recurring_run_id)
+    try:
+        server.ask(f"delete the schedule {one.display_name}", call)
+    except ServiceError:
+        if one.recurring_run_id in {left.recurring_run_id for left in listed(server, one.namespace or "")}:
+            raise  # else an earlier try, or somebody else, has deleted it
+
+
+_ACTIONS: dict[str, Callable[[Server, Any], None]] = {
+    "pause": lambda server, one: _switch(
+        server, one, "pause", server.recurring.recurring_run_service_disable_recurring_run
+    ),
+    "resume": lambda server, one: _switch(
+        server, one, "resume", server.recurring.recurring_run_service_enable_recurring_run
+    ),
+    "delete": _delete,
+}
