@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from sentei.cli.containers import Wish, contained, container_options
 from sentei.cli.rows import data_dir_option, look_first
 from sentei.errors import ArtifactError, DataError, ModelError, RecipeError, ServiceError
 
@@ -33,11 +34,13 @@ ADVICE = {
 )
 @data_dir_option
 @click.option("--new", is_flag=True, help="Begin a new run even if the last one of this recipe was cut short.")
-def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
+@container_options
+def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool, wish: Wish) -> None:
     """Run RECIPE (a path, or the name of a shipped recipe) end to end on this machine.
 
-    Every task of the compiled Kubeflow pipeline runs as a process here. MLflow records to ./mlflow.db, or to the
-    server that MLFLOW_TRACKING_URI names. A run that was killed is continued by the same command.
+    Every task of the compiled Kubeflow pipeline runs as a process here, or, with --runner docker, in a container of
+    its own. MLflow records to ./mlflow.db, or to the server that MLFLOW_TRACKING_URI names. A run that was killed is
+    continued by the same command.
     """
     from sentei.adapters.kubeflow.package import recipe_text
     from sentei.adapters.kubeflow.workspace import Workspace
@@ -46,9 +49,12 @@ def run(recipe: str, workspace: Path, data_dir: Path | None, new: bool) -> None:
     text = recipe_text(recipe)
     parsed = parse_recipe(text, recipe)
     look_first(data_dir)
+    containers = wish.containers(parsed)
     place = Workspace(workspace.resolve())
-    with place.locked():
-        started = place.begin(parsed.name, text, new=new)
+    with place.locked(), contained(place.root, containers):
+        started = place.begin(parsed.name, text, new=new, image=containers.image if containers else "")
+        if containers:
+            containers.write(started.folder)
         click.echo(f"{'continuing' if started.resumed else 'run'} {started.key}; details in {_near(started.log)}")
         _watch(place, started, len(parsed.family.members()))
         started.finish()

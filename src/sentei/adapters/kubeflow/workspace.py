@@ -75,19 +75,20 @@ class Workspace:
             sweep(self.root)
             yield
 
-    def begin(self, name: str, text: str, *, new: bool = False) -> LocalRun:
+    def begin(self, name: str, text: str, *, new: bool = False, image: str = "") -> LocalRun:
         """The last run of this recipe and this code if it did not finish, or a new one.
 
         Args:
             name: Name of the recipe.
             text: Its YAML.
             new: Begin a new run in any case.
+            image: The image that its tasks run in, by content; empty where they are processes.
 
         Raises:
             ServiceError: Kubeflow Pipelines or MLflow is not installed.
         """
         _require_pipelines()
-        recipe = sha256_hex(f"{sources_digest()}\n{text}".encode())
+        recipe = sha256_hex(f"{sources_digest()}\n{image}{text}".encode())
         for state in sorted(self.root.glob("runs/*/run.json"), reverse=True):
             facts = json.loads(state.read_text())
             if facts["recipe"] == recipe and not new:
