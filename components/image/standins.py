@@ -1,7 +1,7 @@
 """Small stand-ins for the accelerator libraries that torch links with, for images that run on CPUs only.
 
 The published torch loads gigabytes of libraries of CUDA when it is imported, although nothing calls them where there is
-no GPU. ``python standins.py SITE`` writes, for each library that is missing under SITE, one of the same name whose every
+no GPU. ``python standins.py SITE`` writes, for each library that is missing under SITE, one of that name whose every
 function answers 100: to the runtime of CUDA that means "no device was found", to the others an error.
 """
 
