@@ -6,12 +6,14 @@ READY  := $(VENV)/.ready
 # Debian and Ubuntu ship Python without venv; as root the package is installed, otherwise its name is told.
 VENV_PACKAGE = test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
 
-.PHONY: demo test check generated bench clean
+.PHONY: demo test acceptance images check generated bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a certified model in the registry, from nothing, in minutes"
 	@echo "make test       every test"
+	@echo "make acceptance the pipeline in containers; as root, it installs and starts what it needs"
+	@echo "make images     the image of the components, with its bill of materials; VARIANT=cuda for GPUs"
 	@echo "make check      format, lint, types, import contracts, generated files"
 	@echo "make generated  component.yaml files, compiled pipelines, recipe schema"
 	@echo "make bench      benchmarks; their figures go to tests/bench/results"
@@ -31,15 +33,23 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+acceptance: $(READY)
+	$(BIN)/python -m pytest tests/containers
+
+images: $(READY)
+	$(BIN)/python -m components.image.build $(VARIANT)
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pipelines.generate --check
+	$(BIN)/python -m components.image.lock --check
 
 generated: $(READY)
 	$(BIN)/python -m pipelines.generate
+	$(BIN)/python -m components.image.lock
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'

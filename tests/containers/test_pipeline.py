@@ -1,4 +1,4 @@
-"""The whole pipeline in containers: as a user without rights, on a read-only root, with S3 and MLflow and no other network."""
+"""The whole pipeline in containers: a user without rights, a read-only root, S3 and MLflow and no other network."""
 
 import json
 import os

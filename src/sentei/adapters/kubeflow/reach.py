@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sentei.adapters.kubeflow.containers import Containers
+from sentei.adapters.kubeflow.containers import Containers, user
 from sentei.adapters.mlflow.connection import without_user
 from sentei.errors import RecipeError
 
@@ -24,7 +24,7 @@ def require_reachable(recipe: "Recipe", containers: Containers) -> None:
     Raises:
         RecipeError: Some they would not find, all of which are named.
     """
-    mistakes = [*_places(recipe, containers), *_mounts(containers), *_tracking(), *_endpoints(containers)]
+    mistakes = [*_places(recipe, containers), *_mounts(containers), *_tracking(), *_endpoints(containers), *_key()]
     if mistakes:
         raise RecipeError("tasks in containers would not find what they need:\n" + "\n".join(mistakes))
 
@@ -63,3 +63,14 @@ def _endpoints(containers: Containers) -> Iterator[str]:
         host = urlsplit(os.environ.get(name, "")).hostname or ""
         if HERE.fullmatch(host) and containers.network != "host":
             yield f"  {name}: {host} is the container itself; name the host by another address, or use --network host"
+
+
+def _key() -> Iterator[str]:
+    name = os.environ.get("SENTEI_SIGNING_KEY")
+    if not name:
+        return
+    path = Path(name)
+    if not path.is_file():
+        yield f"  SENTEI_SIGNING_KEY: expected a file; there is none at {name}"
+    elif path.stat().st_uid != user()[0] and not path.stat().st_mode & 0o004:
+        yield f"  SENTEI_SIGNING_KEY: containers run as user {user()[0]}, who may not read {name}; chown it to them"
