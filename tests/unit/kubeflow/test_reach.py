@@ -79,7 +79,8 @@ def test_a_signing_key_that_the_containers_user_cannot_read_is_named(monkeypatch
 def test_a_container_is_given_named_variables_and_no_others(tmp_path):
     environment = {"AWS_SECRET_ACCESS_KEY": "s", "SENTEI_EVENTS": "e", "HOME": "/root", "MINE": "m", "THEIRS": "t"}
     given = arguments(Containers("image", environment=("MINE",)), tmp_path, environment)
-    assert given["environment"] == {"AWS_SECRET_ACCESS_KEY": "s", "SENTEI_EVENTS": "e", "MINE": "m"}
+    expected = {"AWS_SECRET_ACCESS_KEY": "s", "SENTEI_EVENTS": "e", "MINE": "m", "SENTEI_CACHE": f"{tmp_path}/examples"}
+    assert given["environment"] == expected
     assert given["read_only"] is True
     assert given["user"].partition(":")[0] not in ("0", "root")
 

@@ -119,10 +119,11 @@ def arguments(settings: Containers, root: Path, environment: Mapping[str, str]) 
         root: The workspace, seen by tasks at its own path.
         environment: What a task of this run finds in its environment where it is a process.
     """
-    own = ("SENTEI_CACHE", "SENTEI_CHECKPOINTS", "SENTEI_EVENTS", "SENTEI_SIDE_BY_SIDE", "OMP_WAIT_POLICY")
+    own = ("SENTEI_CHECKPOINTS", "SENTEI_EVENTS", "SENTEI_SIDE_BY_SIDE", "OMP_WAIT_POLICY")
     names = (*PASSED, *own, *settings.environment)
+    given = {name: environment[name] for name in names if name in environment}
     return {
-        "environment": {name: environment[name] for name in names if name in environment},
+        "environment": {**given, "SENTEI_CACHE": str(root / "examples")},
         "mounts": list(_mounts(settings, root, environment)),
         "network": settings.network,
         "user": "{}:{}".format(*user()),
