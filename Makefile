@@ -6,13 +6,14 @@ READY  := $(VENV)/.ready
 # Debian and Ubuntu ship Python without venv; as root the package is installed, otherwise its name is told.
 VENV_PACKAGE = test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
 
-.PHONY: demo test acceptance check generated bench clean
+.PHONY: demo test acceptance images check generated bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a certified model in the registry, from nothing, in minutes"
 	@echo "make test       every test but the following"
-	@echo "make acceptance the tests on services of other makers, which as root it installs"
+	@echo "make acceptance containers, and services of other makers; as root, it installs and starts what it needs"
+	@echo "make images     the image of the components, with its bill of materials; VARIANT=cuda for GPUs"
 	@echo "make check      format, lint, types, import contracts, generated files"
 	@echo "make generated  component.yaml files, compiled pipelines, recipe schema"
 	@echo "make bench      benchmarks; their figures go to tests/bench/results"
@@ -33,7 +34,10 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 acceptance: $(READY)
-	$(BIN)/python -m pytest tests/acceptance
+	$(BIN)/python -m pytest tests/acceptance tests/containers
+
+images: $(READY)
+	$(BIN)/python -m components.image.build $(VARIANT)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -41,9 +45,11 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pipelines.generate --check
+	$(BIN)/python -m components.image.lock --check
 
 generated: $(READY)
 	$(BIN)/python -m pipelines.generate
+	$(BIN)/python -m components.image.lock
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'

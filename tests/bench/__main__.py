@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import decisions, false_promotion, overhead, reference, startup, tightness
+from tests.bench import containers, decisions, false_promotion, overhead, reference, startup, tightness
 from tests.bench.datafree import table
 from tests.bench.depth import layers
 from tests.bench.pruning import cifar, coverage, digits, latency, speed
@@ -15,6 +15,7 @@ from tests.bench.pruning import cifar, coverage, digits, latency, speed
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "startup": ("what import and help cost", lambda options: startup.main(options.repeats)),
     "overhead": ("what the framework adds to a run's work", lambda options: overhead.main(options.recipe)),
+    "containers": ("what a task costs as a process and as a container", lambda _: containers.main()),
     "reference": ("certified sparsity, as published and ours", lambda options: reference.main("fashion-mnist")),
     "reference-mnist": ("the same on an MNIST folder", lambda options: reference.main("mnist")),
     "false-promotion": ("false promotions and power, ours and of other rules", lambda options: false_promotion.main()),

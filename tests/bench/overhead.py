@@ -19,6 +19,7 @@ from sentei.adapters.kubeflow.package import recipe_text
 from tests.bench.record import keep, load
 
 Interval = tuple[float, float]
+Process = tuple[str, int]
 
 
 def main(recipe: str) -> Path:
@@ -83,15 +84,15 @@ def _share(wall: float, work: float) -> dict[str, float]:
     return {name: round(value, 3) for name, value in parts.items()}
 
 
-def _pids(events: list[dict[str, Any]]) -> list[int]:
-    return list(dict.fromkeys(one["pid"] for one in events))
+def _pids(events: list[dict[str, Any]]) -> list[Process]:
+    return list(dict.fromkeys((one["host"], one["pid"]) for one in events))
 
 
-def _of(events: list[dict[str, Any]], pid: int, event: str) -> list[dict[str, Any]]:
-    return [one for one in events if one["pid"] == pid and one["event"] == event]
+def _of(events: list[dict[str, Any]], pid: Process, event: str) -> list[dict[str, Any]]:
+    return [one for one in events if (one["host"], one["pid"]) == pid and one["event"] == event]
 
 
-def _span(events: list[dict[str, Any]], pid: int) -> tuple[str, Interval]:
+def _span(events: list[dict[str, Any]], pid: Process) -> tuple[str, Interval]:
     """The stage of one step's process, and from when to when it was in it."""
     (begin,), (end,) = _of(events, pid, "begin"), _of(events, pid, "end")
     return begin["stage"], (begin["at"], end["at"])

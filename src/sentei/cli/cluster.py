@@ -111,7 +111,7 @@ def duration(option: str, text: str) -> int:
     Raises:
         RecipeError: It is none.
     """
-    from sentei.recipe.platform import seconds
+    from sentei.recipe.kubernetes_forms import seconds
 
     digits, unit = text[:-1], text[-1:]
     if not (digits.isascii() and digits.isdigit() and int(digits) > 0 and unit in "smhd"):

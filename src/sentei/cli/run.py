@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from sentei.cli.containers import Wish, contained, container_options
 from sentei.cli.rows import data_dir_option, look_first
 from sentei.errors import ArtifactError, DataError, ModelError, RecipeError, ServiceError
 
@@ -41,11 +42,13 @@ ADVICE = {
     help="recertify tests the version that is served again on fresh rows, and may demote it (exit code 10).",
 )
 @click.option("--new", is_flag=True, help="Begin a new run even if the last one of this recipe was cut short.")
-def run(recipe: str, workspace: Path, data_dir: Path | None, pipeline: str, new: bool) -> None:
+@container_options
+def run(recipe: str, workspace: Path, data_dir: Path | None, pipeline: str, new: bool, wish: Wish) -> None:
     """Run RECIPE (a path, or the name of a shipped recipe) end to end on this machine.
 
-    Every task of the compiled Kubeflow pipeline runs as a process here. MLflow records to ./mlflow.db, or to the
-    server that MLFLOW_TRACKING_URI names. A run that was killed is continued by the same command.
+    Every task of the compiled Kubeflow pipeline runs as a process here, or, with --runner docker, in a container of
+    its own. MLflow records to ./mlflow.db, or to the server that MLFLOW_TRACKING_URI names. A run that was killed is
+    continued by the same command.
     """
     from sentei.adapters.kubeflow.package import recipe_text
     from sentei.adapters.kubeflow.workspace import Workspace
@@ -54,9 +57,13 @@ def run(recipe: str, workspace: Path, data_dir: Path | None, pipeline: str, new:
     text = recipe_text(recipe)
     parsed = parse_recipe(text, recipe)
     look_first(data_dir)
+    containers = wish.containers(parsed)
     place = Workspace(workspace.resolve())
-    with place.locked():
-        started = place.begin(parsed.name, text, new=new, pipeline=pipeline)
+    with place.locked(), contained(place.root, containers):
+        image = containers.image if containers else ""
+        started = place.begin(parsed.name, text, new=new, pipeline=pipeline, image=image)
+        if containers:
+            containers.write(started.folder)
         click.echo(f"{'continuing' if started.resumed else 'run'} {started.key}; details in {_near(started.log)}")
         _watch(place, started, len(parsed.family.members()))
         started.finish()

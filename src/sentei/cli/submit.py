@@ -112,19 +112,12 @@ def _outcome(run: Any) -> None:
     parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
     key, found = parameters.get("run_key") or run.run_id, None
     with suppress(SenteiError):  # the run has succeeded, whatever MLflow says of it to this machine
-        found = recorded(key, _experiments(run, str(parameters.get("recipe", ""))))
+        found = recorded(key)
     if found is None:
         click.echo(f"succeeded; its run in MLflow has the tag sentei.run_key = {key}")
         return
     click.echo(f"{found.verdict or 'succeeded'}: {found.reason}" if found.reason else "succeeded")
     click.echo(f"in MLflow:       {found.address}")
-
-
-def _experiments(run: Any, recipe: str) -> list[str]:
-    from sentei.adapters.kubeflow.following import mlflow_experiment
-    from sentei.recipe import parse_recipe
-
-    return [name for name in (mlflow_experiment(run), parse_recipe(recipe).name) if name]
 
 
 def explain(server: "Server", last: "Watch") -> NoReturn:

@@ -5,6 +5,7 @@ Without that variable, as on a cluster, the events are printed. A step whose run
 
 import json
 import os
+import platform
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +14,12 @@ from pathlib import Path
 
 
 def tell(event: str, **facts: str | int | float) -> None:
-    """Append one event; a line is written by one call, so that parallel steps never mix theirs."""
-    line = json.dumps({"event": event, "at": time.time(), "pid": os.getpid(), **facts}) + "\n"
+    """Append one event; a line is written by one call, so that parallel steps never mix theirs.
+
+    It names the machine and the process; in containers every process may have the same number.
+    """
+    origin = {"host": platform.node(), "pid": os.getpid()}
+    line = json.dumps({"event": event, "at": time.time(), **origin, **facts}) + "\n"
     target = os.environ.get("SENTEI_EVENTS")
     if not target:
         print(line, end="", flush=True)

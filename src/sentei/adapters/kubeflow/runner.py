@@ -12,9 +12,12 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from sentei.adapters.kubeflow.containers import Containers, arguments, hand_over, run_container, user
 from sentei.adapters.kubeflow.workspace import LocalRun, Workspace
-from sentei.errors import SenteiError
+from sentei.errors import SenteiError, ServiceError
+from sentei.steps import layout
 
 
 def start(workspace: Workspace, run: LocalRun) -> "subprocess.Popen[bytes]":
@@ -35,11 +38,13 @@ def main(folder: str, key: str, root: str, parent: str, name: str = "compress") 
 
     from sentei.adapters.kubeflow.package import local_image, shipped, with_image
 
-    pipeline = components.load_component_from_text(
-        with_image(shipped(f"pipelines/{name}.yaml").read_text(), local_image())
-    )
+    containers = Containers.read(Path(folder))
+    image = containers.image if containers else local_image()
+    pipeline = components.load_component_from_text(with_image(shipped(f"pipelines/{name}.yaml").read_text(), image))
     local.init(
-        runner=local.SubprocessRunner(use_venv=False),
+        runner=_contained(containers, Path(root), Path(folder))
+        if containers
+        else local.SubprocessRunner(use_venv=False),
         pipeline_root=str(Path(root) / "pipeline"),
         enable_caching=True,
         cache_root=str(Path(root) / "tasks"),
@@ -50,10 +55,32 @@ def main(folder: str, key: str, root: str, parent: str, name: str = "compress") 
     except RuntimeError:  # what kfp.local raises when a task has failed; the log names the cause
         _record_failure(key)
         raise
+    for output, artifact in task.outputs.items():
+        _require_written(output, artifact.path)
     outputs = {name: {"path": art.path, "facts": dict(art.metadata)} for name, art in task.outputs.items()}
     partial = Path(folder) / ".result.json"
     partial.write_text(json.dumps(outputs))
     os.replace(partial, Path(folder) / "result.json")
+
+
+def _contained(containers: Containers, root: Path, folder: Path) -> Any:
+    from kfp import local
+    from kfp.local import docker_task_handler
+
+    hand_over(root, folder)
+    if user()[0] != os.getuid():
+        os.umask(0)  # kfp makes folders in which another user's containers write; the workspace is closed to others
+    docker_task_handler.run_docker_container = run_container
+    return local.DockerRunner(**arguments(containers, root, os.environ))
+
+
+def _require_written(name: str, path: str) -> None:
+    """Nothing, if an output of the pipeline is there: that it ended well is only what kfp says."""
+    if not (Path(path) / layout.MANIFEST).is_file():
+        raise ServiceError(
+            f"{name}: expected an artifact at {path}, found none, although every task was told to have ended well; "
+            "look at the last task in the log, and start again"
+        )
 
 
 def _record_failure(key: str) -> None:

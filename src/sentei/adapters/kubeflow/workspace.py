@@ -77,7 +77,9 @@ class Workspace:
             sweep(self.root)
             yield
 
-    def begin(self, name: str, text: str, *, new: bool = False, pipeline: str = "compress") -> LocalRun:
+    def begin(
+        self, name: str, text: str, *, new: bool = False, pipeline: str = "compress", image: str = ""
+    ) -> LocalRun:
         """The last run of this recipe and this code if it did not finish, or a new one.
 
         Args:
@@ -85,13 +87,14 @@ class Workspace:
             text: Its YAML.
             new: Begin a new run in any case.
             pipeline: The pipeline to run.
+            image: The image that its tasks run in, by content; empty where they are processes.
 
         Raises:
             ServiceError: Kubeflow Pipelines or MLflow is not installed.
         """
         _require_pipelines()
         which = "" if pipeline == "compress" else f"{pipeline}\n"
-        recipe = sha256_hex(f"{which}{sources_digest()}\n{text}".encode())
+        recipe = sha256_hex(f"{which}{sources_digest()}\n{image}{text}".encode())
         for state in sorted(self.root.glob("runs/*/run.json"), reverse=True):
             facts = json.loads(state.read_text())
             if facts["recipe"] == recipe and not new:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from sentei.adapters.mlflow.connection import asking, connect, tracking_uri, without_user
+from sentei.adapters.mlflow.connection import connect, tracking_uri, without_user
 from sentei.adapters.mlflow.runs import find_parent
 
 
@@ -22,12 +22,11 @@ class Recorded:
     reason: str
 
 
-def recorded(run_key: str, experiments: list[str]) -> Recorded | None:
-    """The run with this key, in the first of these experiments that has it.
+def recorded(run_key: str) -> Recorded | None:
+    """The run with this key, in whatever experiment it is.
 
     Args:
         run_key: As it was opened with.
-        experiments: Names.
 
     Returns:
         None without ``MLFLOW_TRACKING_URI``, or where there is no such run yet.
@@ -37,14 +36,11 @@ def recorded(run_key: str, experiments: list[str]) -> Recorded | None:
     """
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return None
-    client = connect()
-    with asking(f"find the run {run_key}"):
-        for name in dict.fromkeys(experiments):
-            found = client.get_experiment_by_name(name)
-            if found and (run := find_parent(client, found.experiment_id, run_key)):
-                told = (run.data.tags.get(tag, "") for tag in ("sentei.verdict", "sentei.reason"))
-                return Recorded(address(tracking_uri(), found.experiment_id, run.info.run_id), *told)
-    return None
+    run = find_parent(connect(), run_key)
+    if run is None:
+        return None
+    told = (run.data.tags.get(tag, "") for tag in ("sentei.verdict", "sentei.reason"))
+    return Recorded(address(tracking_uri(), run.info.experiment_id, run.info.run_id), *told)
 
 
 def address(uri: str, experiment_id: str, run_id: str) -> str:
