@@ -103,6 +103,11 @@ class Ranks:
         return box[0]
 
 
+def this_rank() -> int:
+    """Number of this process among those that torchrun started; 0 where it is on its own."""
+    return int(os.environ["RANK"]) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
+
+
 @contextmanager
 def joined_ranks() -> Iterator[Ranks]:
     """The ranks that torchrun's environment describes, connected for as long as the block runs.
