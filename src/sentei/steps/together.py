@@ -107,7 +107,7 @@ def fit_together(
         launch(sent, back, wanted)
         result = layout.reading(back, "trained")
         if result.inputs["request"] != layout.read_manifest(sent).digest:
-            raise ArtifactError(f"{back}: expected the result of another request; clear the exchange, and run again")
+            raise ArtifactError(f"{back}: expected the result of this request, received another's; run the step again")
         match_state(model, read_tensors(result.file(layout.WEIGHTS)))
         history: dict[str, Any] = json.loads(result.file(layout.HISTORY).read_bytes())
         return history

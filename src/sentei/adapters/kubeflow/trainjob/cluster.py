@@ -50,7 +50,7 @@ class Cluster:
             if os.environ.get("KUBERNETES_SERVICE_HOST"):
                 config.load_incluster_config(client_configuration=settings)
             else:
-                config.load_kube_config(client_configuration=settings)
+                config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except config.ConfigException as error:
             raise ServiceError(
                 f"distributed.nodes: expected a cluster, found none ({error}); run the step as a component, or name a "
