@@ -15,7 +15,8 @@ def finetune(examples: str, pruned: dsl.Input[dsl.Model], dense: dsl.Input[dsl.M
         dense: The dense model, the teacher.
         variant: The recovered variant: architecture, weights, masks, served graph, history.
     """
+    from sentei.adapters.kubeflow.launching import launch
     from sentei.adapters.uris import open_uri
     from sentei.steps import finetune
 
-    variant.metadata.update(finetune.finetune(examples, pruned.path, dense.path, variant.path, open_uri))
+    variant.metadata.update(finetune.finetune(examples, pruned.path, dense.path, variant.path, open_uri, launch))

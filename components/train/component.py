@@ -14,7 +14,8 @@ def train(examples: str, dense: str, model: dsl.Output[dsl.Model]):
         dense: The plan's dense part.
         model: The dense model: architecture, weights, served graph, history.
     """
+    from sentei.adapters.kubeflow.launching import launch
     from sentei.adapters.uris import open_uri
     from sentei.steps import train
 
-    model.metadata.update(train.train(examples, dense, model.path, open_uri))
+    model.metadata.update(train.train(examples, dense, model.path, open_uri, launch))

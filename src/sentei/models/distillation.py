@@ -14,6 +14,7 @@ def distillation_loss(
     weight: float,
     temperature: float,
     label_smoothing: float = 0.0,
+    counted: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """(1 - a) CE(student, labels) + a T^2 KL(teacher at T || student at T), the mean over the batch.
 
@@ -26,6 +27,7 @@ def distillation_loss(
         weight: ``a`` in [0, 1]; 0 is plain cross-entropy, 1 never looks at the labels.
         temperature: ``T`` > 0; larger listens to the small probabilities.
         label_smoothing: Of the first term, in [0, 1).
+        counted: Pixels by which the first term of masks is divided; those that count here if None.
 
     Returns:
         A scalar in nats.
@@ -35,7 +37,7 @@ def distillation_loss(
     """
     student = by_pixel(student.float())
     if teacher is None or weight == 0:
-        return cross_entropy(student, labels, label_smoothing)
+        return cross_entropy(student, labels, label_smoothing, counted)
     soft = F.kl_div(
         F.log_softmax(student / temperature, dim=1),
         F.log_softmax(by_pixel(teacher.float()) / temperature, dim=1),
@@ -44,7 +46,7 @@ def distillation_loss(
     )
     if weight == 1:
         return temperature**2 * soft
-    hard = cross_entropy(student, labels, label_smoothing)
+    hard = cross_entropy(student, labels, label_smoothing, counted)
     return (1 - weight) * hard + weight * temperature**2 * soft
 
 
@@ -54,16 +56,19 @@ def by_pixel(logits: torch.Tensor) -> torch.Tensor:
     return logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1]) if logits.dim() == 4 else logits
 
 
-def cross_entropy(rows: torch.Tensor, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+def cross_entropy(
+    rows: torch.Tensor, labels: torch.Tensor, label_smoothing: float = 0.0, counted: torch.Tensor | None = None
+) -> torch.Tensor:
     """The mean cross-entropy in nats, over the pixels that count if the labels are masks; 0 if none does.
 
     Args:
         rows: Logits by row or, as `by_pixel` gives them, by pixel.
         labels: ``(n,)`` int64, or masks ``(n, height, width)`` uint8.
         label_smoothing: In [0, 1).
+        counted: Pixels to divide by; those that count here if None.
     """
     if labels.dim() == 1:
         return F.cross_entropy(rows, labels, label_smoothing=label_smoothing)
     classes = labels.flatten().long()
     total = F.cross_entropy(rows, classes, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum")
-    return total / (classes != IGNORED).sum().clamp(min=1)
+    return total / ((classes != IGNORED).sum() if counted is None else counted).clamp(min=1)

@@ -6,9 +6,11 @@ from math import ceil
 import torch
 from torch import nn
 
+from sentei.data.masks import IGNORED
 from sentei.data.preprocessing import Preprocessing
 from sentei.data.table import Examples
 from sentei.errors import ModelError
+from sentei.models.all_ranks import CommonStatistics
 from sentei.models.augmentation import augment, augment_pairs
 from sentei.models.device import computes_bfloat16, mixed_seed
 from sentei.models.distillation import distillation_loss
@@ -52,17 +54,18 @@ class Loop:
         self.rows = Rows(examples.inputs, preprocessing, ranks.device, layout)
         self.labels = torch.from_numpy(examples.labels).to(ranks.device)
         self.train_rows, self.held_out = carve(len(examples), settings.holdout, mixed_seed(seed, "holdout"))
+        self.steps_per_epoch = ceil(len(self.train_rows) / settings.batch_size)
+        _refuse_idle_ranks(len(self.train_rows), self.steps_per_epoch, ranks.n_ranks)
         self.zero = KeptZero(self.model, masks)
         self.optimizer = make_optimizer(self.model, settings)
         self.penalty = Penalty(self.model, settings)
         self.further = further
         self.teaching = Teaching(teacher, settings, self.rows, self.labels, ranks.device)
-        self.bfloat16 = computes_bfloat16(settings.precision, model, ranks.device)
+        self.bfloat16 = ranks.first(computes_bfloat16(settings.precision, model, ranks.device))
         self.records: list[EpochRecord] = []
         self.best = BestEpoch()
         self.step = 0
-        self.batch_size = max(1, settings.batch_size // ranks.n_ranks)
-        self.steps_per_epoch = ceil(len(self.train_rows) // ranks.n_ranks / self.batch_size)
+        self.statistics = CommonStatistics(self.model, ranks.n_ranks)
         self.wrapped = ranks.wrap(self.model)
 
     def remaining(self) -> Iterator[int]:
@@ -85,19 +88,23 @@ class Loop:
             ModelError: The loss is no longer a number.
         """
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch))
-        order = self.ranks.share(self.train_rows[torch.randperm(len(self.train_rows))])
+        order = self.train_rows[torch.randperm(len(self.train_rows))]
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch, "rank", self.ranks.rank))
         self.wrapped.train()
         total = torch.zeros((), device=self.ranks.device)
-        for batch in near_equal_batches(order.to(self.ranks.device), self.batch_size):
-            total += self._take_step(batch) * len(batch)
-        self._record(epoch, float(self.ranks.mean(total)) / len(order))
+        for batch in near_equal_batches(order.to(self.ranks.device), self.settings.batch_size):
+            part = self.ranks.share(batch)
+            total += self._take_step(part, len(batch)) * len(part)
+        self._record(epoch, float(self.ranks.total(total)) / len(order))
 
-    def _take_step(self, batch: torch.Tensor) -> torch.Tensor:
-        """One step down the gradient; the loss stays on the device so that nothing waits for it."""
-        loss = self._loss(batch)
+    def _take_step(self, part: torch.Tensor, n_batch: int) -> torch.Tensor:
+        """One step down the gradient of a batch of which this rank sees a part.
+
+        The loss of the part stays on the device so that nothing waits for it.
+        """
+        loss = self._loss(part)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.ranks.weigh(loss, len(part), n_batch).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.zero.gradients()
         set_rate(self.optimizer, self._rate(self.step))
         self.optimizer.step()
@@ -122,8 +129,17 @@ class Loop:
             weight=self.settings.distil,
             temperature=self.settings.temperature,
             label_smoothing=self.settings.label_smoothing,
+            counted=self._counted(labels),
         )
         return learned + self.penalty() + (self.further() if self.further else 0.0)
+
+    def _counted(self, labels: torch.Tensor) -> torch.Tensor | None:
+        """Of masks, the pixels that count in a part as large as this one, were they spread evenly over the ranks."""
+        if labels.dim() == 1 or self.ranks.n_ranks == 1:
+            return None
+        sums = torch.stack([(labels != IGNORED).sum(), torch.tensor(len(labels), device=labels.device)]).float()
+        n_counted, n_rows = self.ranks.total(sums).unbind()
+        return n_counted * (len(labels) / n_rows)
 
     def _batch(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows and labels as this epoch sees them."""
@@ -146,6 +162,16 @@ class Loop:
         error, held_out_loss = verdict.tolist()
         self.records.append(EpochRecord(epoch, loss, rate, held_out_loss, error))
         self.best.see(epoch, self.records[-1].verdict, self.model)
+
+
+def _refuse_idle_ranks(n_rows: int, n_batches: int, n_ranks: int) -> None:
+    """Nothing, if every rank has a row of every batch."""
+    smallest = n_rows // max(1, n_batches)
+    if smallest < n_ranks:
+        raise ModelError(
+            f"{n_rows} training rows make {n_batches} batches, the smallest of {smallest} rows; expected a row for "
+            f"each of {n_ranks} processes; take fewer processes, or a larger batch_size"
+        )
 
 
 def _refuse_misfit(examples: Examples, settings: TrainSettings) -> None:

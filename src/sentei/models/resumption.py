@@ -83,6 +83,7 @@ def release(loop: Loop) -> None:
     Args:
         loop: Not used again.
     """
+    loop.statistics.release()
     loop.model.zero_grad(set_to_none=True)
     loop.model.eval()
     loop.model.to(device=torch.device("cpu"), memory_format=torch.contiguous_format)

@@ -38,7 +38,8 @@ def train(
         seed: Of the held-out rows, and with the epoch of shuffling, augmentation and dropout.
         masks: By parameter, True = keep: pruned weights are zero after every step and gather no momentum.
         teacher: Needed when ``settings.distil`` is above 0; it is only asked, in eval mode.
-        resume: A state that ``on_epoch`` was given, to go on from; model and teacher as at the first start.
+        resume: A state that ``on_epoch`` was given, to go on from; model and teacher as at the first start. That of
+            rank 0 counts.
         on_epoch: Called after every epoch, on rank 0 only, with the state to save.
         further: Asked after each forward pass for what joins the loss beside the penalty of the settings: a scalar.
 
@@ -50,18 +51,19 @@ def train(
             belongs to another training.
 
     Guarantee:
-        On one machine with one number of threads, equal arguments give equal weights bit for bit, and a resumed
-        training equals an uninterrupted one bit for bit.
+        On one machine with one number of threads and of processes, equal arguments give equal weights bit for bit,
+        and a resumed training equals an uninterrupted one bit for bit.
 
     Note:
-        Under torchrun (``WORLD_SIZE`` > 1) every rank calls this with the same arguments, sees its own share of the
-        rows, and ends with the same weights.
+        Under torchrun (``WORLD_SIZE`` > 1) every rank calls this with the same arguments, sees its own part of every
+        batch, and ends with the same weights: those of one process but for rounding, and but for what dropout and
+        augmentation draw, each rank for its own rows.
     """
     with repeatable(), joined_ranks() as ranks:
         loop = Loop(model, examples, preprocessing, settings, seed, ranks, masks or {}, teacher, further)
         try:
-            if resume is not None:
-                restore(loop, resume)
+            if (state := ranks.first(resume)) is not None:
+                restore(loop, state)
             for epoch in loop.remaining():
                 loop.run_epoch(epoch)
                 if on_epoch is not None and ranks.rank == 0:

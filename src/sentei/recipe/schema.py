@@ -18,6 +18,7 @@ from sentei.recipe.architectures import ArchitectureName, check_kwargs
 from sentei.recipe.arguments import Arguments
 from sentei.recipe.claims import Claim, Claims, Procedure, Robustness, one_delta
 from sentei.recipe.data import Data, Factory
+from sentei.recipe.distributed import Distributed
 from sentei.recipe.family import Family
 from sentei.recipe.numbers import Count, Rate, Share, Unit, Weight
 from sentei.recipe.platform import Platform
@@ -100,6 +101,7 @@ class Training(Section):
         "none", description="joins the loss to prepare for pruning: of filters, of scales of BatchNorm, of weights"
     )
     penalty_strength: Weight = Field("0", description="factor of the penalty", validate_default=True)
+    distributed: Distributed | None = Field(None, description="several processes share every batch")
 
     @field_validator("penalty_strength")
     @classmethod
@@ -112,8 +114,18 @@ class Training(Section):
     def _without_what_is_not_used(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What a recipe does not use stands in no plan, so that older plans keep their digests."""
         written: dict[str, Any] = write(self)
-        unused = ("penalty", "penalty_strength") if self.penalty == "none" else ()
+        unused = ["penalty", "penalty_strength"] if self.penalty == "none" else []
+        unused += [] if self.distributed and self.distributed.n_processes > 1 else ["distributed"]
         return {name: value for name, value in written.items() if name not in unused}
+
+    @field_validator("distributed")
+    @classmethod
+    def _a_row_for_each(cls, distributed: Distributed | None, info: ValidationInfo) -> Distributed | None:
+        n_processes = distributed.n_processes if distributed else 1
+        if n_processes > info.data.get("batch_size", n_processes):
+            text = "expected a batch_size of {n} or more: each of the {n} processes takes its part of every batch"
+            raise PydanticCustomError("distributed", text, {"n": n_processes})
+        return distributed
 
     @field_validator("patience")
     @classmethod

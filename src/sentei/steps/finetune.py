@@ -22,10 +22,18 @@ from sentei.steps.networks import (
 )
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
+from sentei.steps.settings import distributed, without_limit
+from sentei.steps.together import Launch, Together, fit_together
+from sentei.steps.torchrun import launch_here
 
 
 def finetune(
-    examples: str, pruned: str | Path, dense: str | Path, path: str | Path, open_uri: OpenUri | None = None
+    examples: str,
+    pruned: str | Path,
+    dense: str | Path,
+    path: str | Path,
+    open_uri: OpenUri | None = None,
+    launch: Launch = launch_here,
 ) -> dict[str, str]:
     """Write the recovered variant to ``path``: masks kept, distilled from the dense model, exported for serving.
 
@@ -35,6 +43,7 @@ def finetune(
         dense: Folder of the dense model, the teacher.
         path: The artifact's folder; its status is ``failed`` when the variant cannot be made.
         open_uri: Turns ``s3://`` and the like into a local path.
+        launch: Has the variant trained by several processes, if the recipe asks for that.
 
     Returns:
         Name, status and digest of the artifact.
@@ -46,9 +55,8 @@ def finetune(
         draft.facts.update(source.facts, rows=rows_of(from_text(examples), source, teacher))
         require_made(source, teacher)
         use_threads(shared=True)
-        data, spec = from_text(examples), source.facts["spec"]
-        model, masks = read_network(source), read_masks(source)
-        history = _recover(model, masks, read_network(teacher), data, spec, source.digest, open_uri)
+        data, model, masks = from_text(examples), read_network(source), read_masks(source)
+        history = _recover(model, masks, data, source, teacher, open_uri, launch)
         done = finished(model.eval(), source, teacher, data, open_uri)
         if done.counts:
             draft.facts["counts"] = dict(done.counts)
@@ -63,23 +71,39 @@ def finetune(
 def _recover(
     model: nn.Module,
     masks: dict[str, Tensor],
-    teacher: nn.Module,
     data: Mapping[str, Any],
-    spec: Mapping[str, Any],
-    key: str,
+    source: layout.Artifact,
+    teacher: layout.Artifact,
     open_uri: OpenUri | None,
+    launch: Launch,
 ) -> dict[str, Any]:
+    spec = source.facts["spec"]
     if not spec["recovery"]:
         return {"epochs": []}
+    recovery = without_limit(spec["recovery"])
+    key = key_of(source.digest, {**spec, "recovery": recovery})
+    if (wanted := distributed(spec["recovery"])) is not None:
+        made = {"pruned": source, "dense": teacher}
+        request = Together.of(
+            wanted,
+            stage="finetune",
+            subject=spec["name"],
+            key=key,
+            seed=spec["seed"],
+            data=data,
+            settings=recovery,
+            made=made,
+        )
+        return fit_together(model, request, wanted, launch, open_uri)
     return fit(
         model,
         data,
-        spec["recovery"],
+        recovery,
         spec["seed"],
         stage="finetune",
         subject=spec["name"],
-        key=key_of(key, spec),
+        key=key,
         open_uri=open_uri,
         masks=masks,
-        teacher=teacher,
+        teacher=read_network(teacher),
     )

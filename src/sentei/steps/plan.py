@@ -117,10 +117,15 @@ def _variant(recipe: Recipe, index: int) -> dict[str, Any]:
         "name": member.name,
         **member.specification(),
         "recovery": recovery if member.finetune else None,
-        **({"between": {**recovery, "epochs": member.round_epochs}} if member.trains_between else {}),
+        **({"between": {**_alone(recovery), "epochs": member.round_epochs}} if member.trains_between else {}),
         **({"radii": radii} if radii else {}),
         "seed": seed_for(recipe.seed, f"finetune/{member.chain}"),
     }
+
+
+def _alone(recovery: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for one process: what is trained between two rounds of pruning stays in the step's own process."""
+    return {name: value for name, value in recovery.items() if name != "distributed"}
 
 
 def _decision(recipe: Recipe, variants: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def tell(event: str, **facts: str | int | float) -> None:
 @contextmanager
 def stage(name: str, subject: str) -> Iterator[None]:
     """Tell that a stage begins for a subject, such as ``prune`` for a variant, and that it ends."""
-    _end_with_the_run()
+    end_with_the_run()
     tell("begin", stage=name, subject=subject)
     yield
     tell("end", stage=name, subject=subject)
@@ -47,8 +47,8 @@ def work(kind: str) -> Iterator[None]:
         tell("work", kind=kind, started=started)
 
 
-def _end_with_the_run() -> None:
-    """A local run that was killed cannot end its steps; each step watches for that and ends itself."""
+def end_with_the_run() -> None:
+    """End this process when ``SENTEI_RUNNER_PID`` ends: a run that was killed cannot end what it started."""
     runner = os.environ.get("SENTEI_RUNNER_PID")
     if runner and not any(thread.name == "sentei-watch" for thread in threading.enumerate()):
         threading.Thread(target=_watch, args=(int(runner),), name="sentei-watch", daemon=True).start()

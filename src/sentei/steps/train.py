@@ -17,9 +17,14 @@ from sentei.steps.networks import write_cost, write_network, write_served
 from sentei.steps.pretrained import find_described
 from sentei.steps.progress import stage, work
 from sentei.steps.runtime import use_threads
+from sentei.steps.settings import distributed, without_limit
+from sentei.steps.together import Launch, Together, fit_together
+from sentei.steps.torchrun import launch_here
 
 
-def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None = None) -> dict[str, str]:
+def train(
+    examples: str, dense: str, path: str | Path, open_uri: OpenUri | None = None, launch: Launch = launch_here
+) -> dict[str, str]:
     """Write the dense model to ``path``, as weights and as it is served.
 
     Args:
@@ -27,6 +32,7 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
         dense: The plan's ``dense`` part.
         path: The artifact's folder.
         open_uri: Turns ``s3://``, ``models:/`` and the like into a local path.
+        launch: Has the network trained by several processes, if the recipe asks for that.
 
     Returns:
         Name and digest of the artifact.
@@ -44,7 +50,7 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
             load_pretrained(model, find_described(plan["pretrained"], open_uri))
             history: dict[str, Any] = {"epochs": []}
         else:
-            history = _fit(model, data, plan, open_uri)
+            history = _fit(model, data, plan, open_uri, launch)
         write_network(draft, model.eval(), plan["architecture"], {})
         with work("export"):
             write_served(draft, model, data)
@@ -56,10 +62,17 @@ def train(examples: str, dense: str, path: str | Path, open_uri: OpenUri | None 
 
 
 def _fit(
-    model: nn.Module, data: Mapping[str, Any], plan: Mapping[str, Any], open_uri: OpenUri | None
+    model: nn.Module, data: Mapping[str, Any], plan: Mapping[str, Any], open_uri: OpenUri | None, launch: Launch
 ) -> dict[str, Any]:
-    key = key_of(data["splits"]["train"], data["preprocessing"], plan)
-    return fit(model, data, plan["training"], plan["seed"], stage="train", subject="dense", key=key, open_uri=open_uri)
+    training = without_limit(plan["training"])
+    key = key_of(data["splits"]["train"], data["preprocessing"], {**plan, "training": training})
+    wanted, seed = distributed(plan["training"]), plan["seed"]
+    if wanted is None:
+        return fit(model, data, training, seed, stage="train", subject="dense", key=key, open_uri=open_uri)
+    request = Together.of(
+        wanted, stage="train", subject="dense", key=key, seed=seed, data=data, settings=training, dense=plan
+    )
+    return fit_together(model, request, wanted, launch, open_uri)
 
 
 def _architecture(plan: Mapping[str, Any]) -> Architecture:
