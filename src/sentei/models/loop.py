@@ -85,12 +85,13 @@ class Loop:
             ModelError: The loss is no longer a number.
         """
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch))
-        order = self.ranks.share(self.train_rows[torch.randperm(len(self.train_rows))])
+        order = self.ranks.share(self.rows.order(self.train_rows))
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch, "rank", self.ranks.rank))
         self.wrapped.train()
         total = torch.zeros((), device=self.ranks.device)
-        for batch in near_equal_batches(order.to(self.ranks.device), self.batch_size):
-            total += self._take_step(batch) * len(batch)
+        with self.rows.following(order):
+            for batch in near_equal_batches(order.to(self.ranks.device), self.batch_size):
+                total += self._take_step(batch) * len(batch)
         self._record(epoch, float(self.ranks.mean(total)) / len(order))
 
     def _take_step(self, batch: torch.Tensor) -> torch.Tensor:
