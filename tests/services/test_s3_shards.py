@@ -1,11 +1,5 @@
 """Sharded data sets on a real S3 server: written, streamed, and no more asked for than is needed."""
 
-import http.client
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,47 +10,7 @@ from sentei.data import content_digests
 from sentei.errors import DataError, ServiceError
 from sentei.sources import load
 from sentei.sources.shards.format import INDEX, parse_index
-
-
-@contextmanager
-def counted(endpoint):
-    """A server in front of another one that notes every request."""
-    seen, target = [], urlsplit(endpoint)
-
-    class Passing(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass(self):
-            seen.append((self.command, self.path.partition("?")[0].rpartition("/")[2], self.headers.get("Range")))
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            onward = http.client.HTTPConnection(target.hostname, target.port, timeout=30)
-            onward.request(self.command, self.path, body, dict(self.headers))
-            answer = onward.getresponse()
-            data = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                    self.send_header(name, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            self.wfile.write(data)
-            onward.close()
-
-        do_GET = do_PUT = do_HEAD = _pass  # noqa: N815  # http.server's own names
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Passing)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from tests.services.counted_s3 import counted
 
 
 @pytest.fixture

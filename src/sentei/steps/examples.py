@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from sentei.data import SPLITS, Examples, Preprocessing, Table, join, split, split_digest
+from sentei.data import SPLITS, Examples, Preprocessing, Table, content_digests, join, split, split_digest
 from sentei.data.streamed import Streamed
 from sentei.data.table import Inputs
 from sentei.errors import ArtifactError, DataError
@@ -37,13 +38,30 @@ def open_split(plan: Mapping[str, Any], name: str, open_uri: OpenUri | None = No
         DataError: The rows are not those that the plan froze.
     """
     examples = _from_cache(plan, name) or _prepare(plan, name, open_uri)
+    _require_frozen(plan, name, examples)
+    return examples
+
+
+def _require_frozen(plan: Mapping[str, Any], name: str, examples: Examples) -> None:
     received, expected = split_digest(examples), plan["splits"][name]["digest"]
     if received != expected:
         raise DataError(
             f"{name} split: the plan froze rows with digest {expected[:12]}, the source now gives {received[:12]}; "
             "the data changed: run plan again, as a new run"
         )
-    return examples
+
+
+def row_digests(plan: Mapping[str, Any], name: str, open_uri: OpenUri | None = None) -> npt.NDArray[np.uint8]:
+    """Content digests of the rows of one split, ``(n, 32)``; of a sharded data set no row is read for them.
+
+    Raises:
+        DataError: The rows are not those that the plan froze.
+    """
+    if plan["request"]["source"]["source"] not in STREAMED:
+        return content_digests(open_split(plan, name, open_uri).inputs)
+    _, examples, _ = split_table(plan["request"], open_uri)
+    _require_frozen(plan, name, examples[name])
+    return content_digests(examples[name].inputs)
 
 
 def rows_of(plan: Mapping[str, Any], *made: layout.Artifact) -> str:

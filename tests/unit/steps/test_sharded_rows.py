@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from sentei.data import content_digests
 from sentei.data.streamed import Streamed
 from sentei.errors import DataError
 from sentei.sources import load
@@ -15,7 +16,7 @@ from sentei.sources.shards.objects import Folder
 from sentei.sources.shards.writing import write_shards
 from sentei.steps import layout
 from sentei.steps.evidence import read_evidence
-from sentei.steps.examples import open_split
+from sentei.steps.examples import open_split, row_digests
 from sentei.steps.plan import plan
 from tests.unit.steps.conftest import RECIPE, Chain, one_thread
 
@@ -134,6 +135,8 @@ def test_a_plan_reads_no_shard(shards, machine, tmp_path):
     machine.setenv("SENTEI_CACHE", str(tmp_path / "cache"))
     made = plan(RECIPE.replace("source: digits", f"source: shards\n  path: {tmp_path}"))
     assert made.examples["splits"] == plan(RECIPE).examples["splits"]
+    expected = content_digests(open_split(plan(RECIPE).examples, "calibration").inputs)
+    assert (row_digests(made.examples, "calibration") == expected).all()
     with pytest.raises(DataError, match="sharded data set"):
         open_split(made.examples, "selection")
 
