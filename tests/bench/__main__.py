@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import containers, decisions, false_promotion, overhead, reference, startup, tightness
+from tests.bench import containers, decisions, false_promotion, overhead, reference, scaling, startup, tightness
 from tests.bench.datafree import table
 from tests.bench.depth import layers
 from tests.bench.pruning import cifar, coverage, digits, latency, speed
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "data-free": ("size, accuracy and robustness of networks pruned without data", lambda _: table.main()),
     "layers-resnet18": ("activations removed, layers merged", lambda _: layers.main("resnet18")),
     "layers-vgg16-bn": ("the same on fewer rows", lambda _: layers.main("vgg16_bn", 6_000, 2_000)),
+    "scaling": ("constants of the scaling model: bytes, requests, rows per second", lambda _: scaling.main()),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
 

@@ -5,25 +5,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sentei.errors import DataError, RecipeError
-from sentei.steps.examples import cache_folder
+from sentei.sources.cache import cache_folder
 
 if TYPE_CHECKING:
+    from sentei.adapters.s3.objects import S3Objects
     from sentei.steps.ledger import Ledger
 
 
-def open_uri(uri: str) -> Path:
-    """A local copy of what a URI names, fetched once per content.
+class Uris:
+    """Opens what URIs name: called with one it gives a local copy; `objects` reaches the single files of a prefix."""
 
-    Args:
-        uri: ``s3://bucket/key``, ``s3://bucket/prefix/`` or ``models:/name/version``, ``models:/name@alias``.
+    def __call__(self, uri: str) -> Path:
+        """A local copy of what a URI names, fetched once per content.
 
-    Raises:
-        DataError: The scheme is another one.
-        ServiceError: The service did not give it.
-    """
+        Args:
+            uri: ``s3://bucket/key``, ``s3://bucket/prefix/`` or ``models:/name/version``, ``models:/name@alias``.
+
+        Raises:
+            DataError: The scheme is another one.
+            ServiceError: The service did not give it.
+        """
+        return _open(uri)
+
+    def objects(self, uri: str) -> "S3Objects":
+        """The files under ``s3://bucket/prefix/``, none of which is fetched yet.
+
+        Raises:
+            RecipeError: The URI cannot be read.
+        """
+        from sentei.adapters.s3.objects import S3Objects
+
+        return S3Objects(uri)
+
+
+open_uri: Final = Uris()
+
+
+def _open(uri: str) -> Path:
     if uri.startswith("s3://"):
         from sentei.adapters.s3.cache import cached_download
 

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sentei.cli.shard import shard
+
 if TYPE_CHECKING:
     from sentei.sources.fetch import Way
 
 
 @click.group()
 def data() -> None:
-    """Bring data sets onto this machine."""
+    """Bring data sets onto this machine, or write them in shards."""
+
+
+data.add_command(shard)
 
 
 @data.command()

@@ -58,18 +58,17 @@ def plan(recipe: str, data_dir: Path | None, workspace: Path, as_json: bool) -> 
 def _quote(frozen: "Plan") -> "Quote | None":
     """What the ledger would charge for one more attempt on the plan's calibration rows; nothing is reserved."""
     from sentei.adapters.uris import open_ledger, open_uri
-    from sentei.data import content_digests
     from sentei.risk.family import Procedure
     from sentei.steps.account import NO_LEDGER
-    from sentei.steps.examples import open_split
+    from sentei.steps.examples import row_digests
 
     if frozen.decision["ledger"] == NO_LEDGER:
         return None
-    rows = open_split(frozen.examples, "calibration", open_uri)
+    rows = row_digests(frozen.examples, "calibration", open_uri)
     ledger = open_ledger(frozen.decision["ledger"])
     procedure = frozen.decision["procedure"]
     passes = Procedure(procedure["test"], procedure["starts"]).n_passes(len(frozen.variants))
-    return ledger.quote(content_digests(rows.inputs), frozen.decision["claims"][0]["delta"], passes)
+    return ledger.quote(rows, frozen.decision["claims"][0]["delta"], passes)
 
 
 def _lines(frozen: "Plan", quote: "Quote | None", workspace: Path) -> list[str]:

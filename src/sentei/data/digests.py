@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from sentei.data.streamed import Streamed
 from sentei.data.table import Examples, Inputs
 
 
@@ -12,7 +13,7 @@ def content_digests(inputs: Inputs) -> npt.NDArray[np.uint8]:
     """One fingerprint per row: two rows have the same one exactly if they hold the same numbers.
 
     Args:
-        inputs: Shape (n, ...); uint8 or float32.
+        inputs: Shape (n, ...); uint8 or float32. Of streamed rows those that were stored with them are taken.
 
     Returns:
         Shape (n, 32). SHA-256 of the text ``<dtype> <shape>`` and a line feed, for example ``|u1 1x28x28``, followed by
@@ -27,6 +28,9 @@ def content_digests(inputs: Inputs) -> npt.NDArray[np.uint8]:
         >>> bool((first == second).all()), bool((first == third).all())
         (True, False)
     """
+    if isinstance(inputs, Streamed):
+        known = inputs.digests
+        return np.concatenate([content_digests(part) for part in inputs.pieces()]) if known is None else known
     dtype = inputs.dtype.newbyteorder("<")
     flat = np.ascontiguousarray(inputs, dtype).reshape(len(inputs), -1).view(np.uint8)
     start = hashlib.sha256(f"{dtype.str} {'x'.join(map(str, inputs.shape[1:]))}\n".encode())

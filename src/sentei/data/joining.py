@@ -3,6 +3,7 @@
 import numpy as np
 
 from sentei.data.labels import no_labels
+from sentei.data.streamed import Streamed
 from sentei.data.table import Table
 from sentei.errors import DataError
 
@@ -49,6 +50,11 @@ def _check(labelled: Table, unlabelled: Table) -> None:
         raise DataError(
             f"{labelled.name}: expected labels for every row, because {unlabelled.name} already brings the rows "
             "without; put all rows without labels into that one"
+        )
+    if any(isinstance(table.inputs, Streamed) for table in (labelled, unlabelled)):
+        raise DataError(
+            f"{labelled.name}: expected both data sets in memory, because rows without labels are joined to labelled "
+            "ones; join them before they are sharded, or leave data.unlabelled away"
         )
     some, others = ((table.inputs.dtype, table.input_shape) for table in (labelled, unlabelled))
     if some != others:

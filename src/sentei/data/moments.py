@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from sentei.data.streamed import Streamed
 from sentei.data.table import Inputs
 
 N_ROWS_AT_ONCE = 1024
@@ -20,11 +21,38 @@ def byte_moments(inputs: Inputs) -> Moments:
         >>> mean.tolist(), std.tolist()
         ([1.0, 7.0], [1.0, 0.0])
     """
-    counts = np.array([_byte_counts(inputs[:, channel]) for channel in range(inputs.shape[1])], np.float64)
+    if isinstance(inputs, Streamed) and inputs.sums is not None:
+        return _moments_of_sums(inputs.sums, inputs.size // (len(inputs) * inputs.shape[1]))
+    counts = np.zeros((inputs.shape[1], 256))
+    for part in _arrays(inputs):
+        counts += [_byte_counts(part[:, channel]) for channel in range(inputs.shape[1])]
     values, n = np.arange(256.0), counts.sum(axis=1)
     means = counts @ values / n
     spread = (counts * (values - means[:, None]) ** 2).sum(axis=1) / n
     return means, np.sqrt(spread)
+
+
+def channel_sums(inputs: Inputs) -> npt.NDArray[np.int64]:
+    """Of each row and channel of bytes the sum and the sum of squares: what moments of any rows follow from.
+
+    Returns:
+        Shape (n, c, 2).
+
+    Example:
+        >>> channel_sums(np.array([[[1, 2], [0, 3]]], np.uint8)).tolist()
+        [[[3, 5], [3, 9]]]
+    """
+    flat = inputs.reshape(*inputs.shape[:2], -1)
+    squares = np.square(flat, dtype=np.uint16)
+    return np.stack([part.sum(axis=2, dtype=np.int64) for part in (flat, squares)], axis=2)
+
+
+def _moments_of_sums(sums: npt.NDArray[np.int64], n_each: int) -> Moments:
+    """Whole numbers until the last division, so that squares that cancel lose nothing."""
+    n = len(sums) * n_each
+    totals = [(int(total), int(squares)) for total, squares in sums.sum(axis=0)]
+    variances = [(n * squares - total**2) / n**2 for total, squares in totals]
+    return np.array([total / n for total, _ in totals]), np.sqrt(np.array(variances))
 
 
 def _byte_counts(channel: Inputs) -> npt.NDArray[np.int64]:
@@ -50,6 +78,12 @@ def float_moments(inputs: Inputs) -> Moments:
     return means, np.sqrt(spread)
 
 
+def _arrays(inputs: Inputs) -> Iterator[Inputs]:
+    """The array itself; streamed rows piece by piece, as they are stored."""
+    yield from inputs.stored() if isinstance(inputs, Streamed) else (inputs,)
+
+
 def _parts(inputs: Inputs) -> Iterator[npt.NDArray[np.float64]]:
-    for start in range(0, len(inputs), N_ROWS_AT_ONCE):
-        yield inputs[start : start + N_ROWS_AT_ONCE].astype(np.float64)
+    for array in _arrays(inputs):
+        for start in range(0, len(array), N_ROWS_AT_ONCE):
+            yield array[start : start + N_ROWS_AT_ONCE].astype(np.float64)

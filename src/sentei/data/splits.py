@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sentei.data.digests import content_digests
 from sentei.data.labels import bare_rows
 from sentei.data.sizes import check_sizes
+from sentei.data.streamed import taken
 from sentei.data.table import Examples, Rows, Table
 from sentei.errors import DataError
 
@@ -48,7 +49,7 @@ class Splits:
                 f"splits: expected the table that was split, with row {rows.max()}; received {table.name} with "
                 f"{len(table)} rows; load the same data set with the same limit"
             )
-        return Examples(table.inputs[rows], table.labels[rows], rows)
+        return Examples(taken(table.inputs, rows), table.labels[rows], rows)
 
 
 def split(

@@ -1,6 +1,7 @@
 """Rows perturbed so that a network errs: fixed attacks with a fixed seed, the same perturbation every time."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,19 @@ def perturbed(
     attack: Attack,
     batch_size: int = 256,
 ) -> np.ndarray:
+    """The rows as the attack leaves them, all at once; the arguments are those of `perturbed_batches`."""
+    return np.concatenate(list(perturbed_batches(model, preprocessing, inputs, labels, attack, batch_size)))
+
+
+def perturbed_batches(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    inputs: np.ndarray,
+    labels: npt.NDArray[np.integer],
+    attack: Attack,
+    batch_size: int = 256,
+    first_row: int = 0,
+) -> Iterator[np.ndarray]:
     """The rows as the attack leaves them: of the same shape and dtype, and none further away than the radius.
 
     Args:
@@ -58,6 +72,11 @@ def perturbed(
         labels: ``(n,)`` classes; the attack leads away from them.
         attack: What to do.
         batch_size: Rows at once; part of what makes the perturbation repeat.
+        first_row: How many rows of the same data stand before these, a multiple of the batch size: random starts are
+            those that the rows have there.
+
+    Yields:
+        A batch after the other.
 
     Raises:
         ValueError: The radius is less than one step of uint8 rows, so that nothing would be perturbed.
@@ -70,14 +89,15 @@ def perturbed(
     if not radius:
         raise ValueError(f"expected a radius of 1/255 or more, because the rows are bytes, received {attack.radius}")
     generator = torch.Generator().manual_seed(attack.seed)
-    parts = []
+    if attack.name == "pgd":
+        for _ in range(0, first_row, batch_size):
+            torch.rand((batch_size, *inputs.shape[1:]), generator=generator)
     with in_eval_mode(model), torch.enable_grad():
         for start in range(0, len(inputs), batch_size):
             rows = torch.from_numpy(inputs[start : start + batch_size].astype(np.float32))
             targets = torch.from_numpy(labels[start : start + batch_size].astype(np.int64))
             found = _descend(_Slope(model, preprocessing, targets), rows, radius, attack, generator, whole)
-            parts.append(found.numpy())
-    return np.concatenate(parts).round().astype(np.uint8) if whole else np.concatenate(parts).astype(np.float32)
+            yield found.numpy().round().astype(np.uint8) if whole else found.numpy().astype(np.float32)
 
 
 @dataclass(frozen=True)

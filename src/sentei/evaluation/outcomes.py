@@ -18,7 +18,13 @@ Columns = dict[str, npt.NDArray[np.integer]]
 
 
 def outcomes(
-    served: ServedModel, inputs: np.ndarray, labels: np.ndarray, batch_size: int = 512, *, nan_is_wrong: bool = False
+    served: ServedModel,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int = 512,
+    *,
+    nan_is_wrong: bool = False,
+    first_row: int = 0,
 ) -> Columns:
     """The columns of one network on some rows, in their order.
 
@@ -29,6 +35,7 @@ def outcomes(
         batch_size: Rows at once, fewer of large images with masks; memory beyond the columns does not grow with the
             number of rows.
         nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
+        first_row: What messages call the first of these rows.
 
     Returns:
         For classification: ``prediction`` int32 (-1 for a NaN or a tie at the top), ``confidence`` int32 (millionths)
@@ -38,14 +45,24 @@ def outcomes(
     Raises:
         ModelError: A logit is not a number, unless ``nan_is_wrong``.
     """
-    batch_size = max(1, min(batch_size, PIXELS_AT_ONCE // int(np.prod(labels.shape[1:]))))
+    batch_size = rows_in_batch(labels, batch_size)
     parts = [
-        of_logits(logits, labels[start : start + len(logits)], nan_is_wrong=nan_is_wrong, first_row=start)
+        of_logits(logits, labels[start : start + len(logits)], nan_is_wrong=nan_is_wrong, first_row=first_row + start)
         for start, logits in _batches(served, inputs, batch_size)
     ]
     # A batch whose rows are all labelled has losses, even if another one has not.
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def rows_in_batch(labels: np.ndarray, most: int) -> int:
+    """How many rows `outcomes` runs at once: as many as are allowed, fewer of large images with masks.
+
+    Example:
+        >>> rows_in_batch(np.zeros(9), 512), rows_in_batch(np.zeros((9, 512, 512)), 512)
+        (512, 16)
+    """
+    return max(1, min(most, PIXELS_AT_ONCE // int(np.prod(labels.shape[1:]))))
 
 
 def of_logits(logits: np.ndarray, labels: np.ndarray, *, nan_is_wrong: bool = False, first_row: int = 0) -> Columns:

@@ -88,13 +88,14 @@ class Loop:
             ModelError: The loss is no longer a number.
         """
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch))
-        order = self.train_rows[torch.randperm(len(self.train_rows))]
+        order = self.rows.order(self.train_rows)
         torch.manual_seed(mixed_seed(self.seed, "epoch", epoch, "rank", self.ranks.rank))
         self.wrapped.train()
         total = torch.zeros((), device=self.ranks.device)
-        for batch in near_equal_batches(order.to(self.ranks.device), self.settings.batch_size):
-            part = self.ranks.share(batch)
-            total += self._take_step(part, len(batch)) * len(part)
+        with self.rows.following(order):
+            for batch in near_equal_batches(order.to(self.ranks.device), self.settings.batch_size):
+                part = self.ranks.share(batch)
+                total += self._take_step(part, len(batch)) * len(part)
         self._record(epoch, float(self.ranks.total(total)) / len(order))
 
     def _take_step(self, part: torch.Tensor, n_batch: int) -> torch.Tensor:

@@ -96,4 +96,6 @@ def _identity(loop: Loop) -> dict[str, Any]:
         "seed": loop.seed,
         "n_rows": len(loop.rows),
         "n_ranks": loop.ranks.n_ranks,
+        # The order of streamed rows depends on how many shards fit into memory.
+        **({"parts_at_once": loop.rows.parts_at_once} if loop.rows.parts_at_once else {}),
     }

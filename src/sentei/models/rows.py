@@ -1,10 +1,14 @@
 """Rows of a data set as tensors, preprocessed once when they fit into memory."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from torch import nn
 
 from sentei.data.preprocessing import Preprocessing
+from sentei.data.streamed import Streamed
+from sentei.models.order import epoch_order
 
 FITS = 2 << 30
 """Bytes of preprocessed rows that are kept in memory; more are preprocessed batch by batch."""
@@ -17,7 +21,7 @@ class Rows:
     """Preprocessed rows by their index.
 
     Args:
-        inputs: Raw rows, ``(n, ...)``.
+        inputs: Raw rows, ``(n, ...)``; streamed ones are read and preprocessed batch by batch.
         preprocessing: From raw rows to float32.
         device: Where the tensors shall be.
         layout: Memory format of the tensors that `at` gives; channels-last for images if asked.
@@ -32,10 +36,33 @@ class Rows:
     ) -> None:
         self._inputs, self._preprocessing = inputs, preprocessing
         self._device, self._layout = device, layout
-        self._ready = self._tensor(inputs) if inputs.size * 4 <= FITS else None
+        self._stored = inputs if isinstance(inputs, Streamed) else None
+        self._parts = torch.from_numpy(self._stored.parts) if self._stored else None
+        self._ready = self._tensor(inputs) if not self._stored and inputs.size * 4 <= FITS else None
 
     def __len__(self) -> int:
         return len(self._inputs)
+
+    @property
+    def parts_at_once(self) -> int | None:
+        """Parts of a streamed data set that are shuffled together; None of rows in memory."""
+        return self._stored.store.parts_at_once if self._stored else None
+
+    def order(self, indices: torch.Tensor) -> torch.Tensor:
+        """These rows, each once, in the order of one epoch; by torch's global random numbers.
+
+        Args:
+            indices: ``(n,)`` int64 on the CPU.
+        """
+        return epoch_order(indices, self._parts, self.parts_at_once or 1)
+
+    def following(self, order: torch.Tensor) -> AbstractContextManager[None]:
+        """While the block runs, rows are asked for in this order, so that streamed ones are fetched ahead.
+
+        Args:
+            order: ``(n,)`` int64 on any device.
+        """
+        return self._stored.following(order.cpu().numpy()) if self._stored else nullcontext()
 
     def at(self, indices: torch.Tensor) -> torch.Tensor:
         """The rows with these indices, in this order; float32.

@@ -14,8 +14,8 @@ BATCH = 1024
 class Teaching:
     """What the teacher thinks of every row.
 
-    Without augmentation a row always looks the same, so the teacher is asked once about all of them, if what it says
-    fits into memory.
+    Without augmentation a row always looks the same, so the teacher is asked once about all of them, if the rows and
+    what it says of them fit into memory.
 
     Args:
         teacher: Moved to the rows' device; its mode stays as it is. ``None`` only if nothing is distilled.
@@ -40,7 +40,7 @@ class Teaching:
             raise ModelError(f"distil is {settings.distil} and no teacher was given; give one or set distil to 0")
         self._teacher = teacher.to(device) if teacher is not None and settings.distil > 0 else None
         self._known: torch.Tensor | None = None
-        if self._teacher is not None and settings.augment == "none":
+        if self._teacher is not None and settings.augment == "none" and rows.parts_at_once is None:
             batches = near_equal_batches(torch.arange(len(rows), device=device), rows_at_once(labels, BATCH))
             first = self._ask(rows.at(batches[0]))
             if labels.dim() == 1 or first[0].numel() * 4 * len(rows) <= FITS:

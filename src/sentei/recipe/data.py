@@ -32,7 +32,7 @@ class Rows(Section):
 
     source: Source = Field(description="kind of data set")
     path: str | None = Field(
-        None, description="folder or file of an idx, images, masks or npz source; may be s3://bucket/key"
+        None, description="folder or file of an idx, images, masks, npz or shards source; may be s3://bucket/key"
     )
     size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = Field(
         None, description="[height, width] of images"

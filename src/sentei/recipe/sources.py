@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-Source = Literal["fashion-mnist", "digits", "shapes", "idx", "images", "masks", "npz", "factory"]
+Source = Literal["fashion-mnist", "digits", "shapes", "idx", "images", "masks", "npz", "shards", "factory"]
 
 KEYS: Mapping[str, Mapping[str, bool]] = {
     "fashion-mnist": {},
@@ -13,6 +13,7 @@ KEYS: Mapping[str, Mapping[str, bool]] = {
     "images": {"path": True, "size": True, "channels": False, "n_classes": False},
     "masks": {"path": True, "size": True, "channels": False, "n_classes": False},
     "npz": {"path": True, "n_classes": False},
+    "shards": {"path": True},
     "factory": {"factory": True, "kwargs": False, "n_classes": False},
 }
 """The keys of each source beside ``limit``, and whether it needs them."""

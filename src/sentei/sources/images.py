@@ -6,14 +6,22 @@ from pathlib import Path
 import numpy as np
 
 from sentei.data import UNLABELLED, Table
+from sentei.data.streamed import Streamed, as_inputs
 from sentei.errors import DataError
-from sentei.sources.pixels import check_form, read_pixels, seen
+from sentei.sources.pictures import Pictures
+from sentei.sources.pixels import check_form, seen
 
 Found = list[tuple[Path, int]]
 
 
 def read_images(
-    folder: Path, size: Sequence[int] | None, channels: int, limit: int | None = None, n_classes: int | None = None
+    folder: Path,
+    size: Sequence[int] | None,
+    channels: int,
+    limit: int | None = None,
+    n_classes: int | None = None,
+    *,
+    stream: bool = False,
 ) -> Table:
     """The table of a folder with one folder of images per class, or with images that have no label.
 
@@ -26,6 +34,7 @@ def read_images(
         channels: 1 for grey, 3 for red, green, blue.
         limit: Read only the first images of each part.
         n_classes: Number of classes, where there are no class folders to count.
+        stream: Leave the images in their files until they are asked for.
 
     Returns:
         Rows (n, channels, height, width), uint8, the training part before the test part. Within a part the first image
@@ -39,9 +48,8 @@ def read_images(
     parts = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
     classes = _classes(parts[0])
     found = [_files(part, classes)[:limit] for part in parts if part.is_dir()]
-    inputs = np.empty((sum(map(len, found)), channels, height, width), np.uint8)
-    for row, (path, _) in enumerate(file for part in found for file in part):
-        inputs[row] = read_pixels(path, height, width, channels)
+    rows = Streamed(Pictures([path for part in found for path, _ in part], height, width, channels))
+    inputs = as_inputs(rows) if stream else rows[:]
     labels = np.array([label for part in found for _, label in part])
     is_test = np.arange(len(labels)) >= len(found[0])
     return Table.of(inputs, labels, folder.name, class_names=classes or None, is_test=is_test, n_classes=n_classes)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sentei.data import Table
 from sentei.data.labels import bare_rows
+from sentei.data.streamed import taken
 from sentei.errors import DataError
 from sentei.recipe.sources import KEYS
 
@@ -18,19 +19,28 @@ S3 = "s3://"
 OpenUri = Callable[[str], Path]
 
 
-def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: OpenUri | None = None) -> Table:
+def load(
+    spec: Mapping[str, Any],
+    *,
+    data_dir: Path | None = None,
+    open_uri: OpenUri | None = None,
+    stream: bool = False,
+) -> Table:
     """The data set that a specification names, as one table.
 
     Args:
-        spec: ``source`` (fashion-mnist, digits, shapes, idx, images, masks, npz or factory) and what that source needs:
-            ``path`` or ``uri`` (idx, images, masks, npz), ``size`` as [height, width] and ``channels`` 1 or 3 (images,
-            masks), ``factory`` as "package.module:function" and ``kwargs`` (factory); ``n_classes`` where no label
-            tells it (images, masks, npz, factory). ``limit`` keeps at most so many rows of each part, own test part or
-            not: the first ones, in the order in which the source holds them, which depends on no seed. What says how
-            to split is passed over; entries that are None or empty count as absent. Fashion-MNIST is fetched if this
-            machine does not have it.
+        spec: ``source`` (fashion-mnist, digits, shapes, idx, images, masks, npz, shards or factory) and what that
+            source needs: ``path`` or ``uri`` (idx, images, masks, npz, shards), ``size`` as [height, width] and
+            ``channels`` 1 or 3 (images, masks), ``factory`` as "package.module:function" and ``kwargs`` (factory);
+            ``n_classes`` where no label tells it (images, masks, npz, factory). ``limit`` keeps at most so many rows of
+            each part, own test part or not: the first ones, in the order in which the source holds them, which depends
+            on no seed. What says how to split is passed over; entries that are None or empty count as absent.
+            Fashion-MNIST is fetched if this machine does not have it. Rows of shards stay where they are until they are
+            asked for.
         data_dir: Where data sets are kept; SENTEI_DATA_DIR or the user's cache when absent.
-        open_uri: Brings an ``s3://`` address to this machine and returns the local path.
+        open_uri: Brings an ``s3://`` address to this machine and returns the local path. For shards it has to be an
+            `OpensObjects` as well.
+        stream: Leave the rows of images and masks in their files, too.
 
     Raises:
         DataError: The specification names nothing that can be read, or the files are not what they should be.
@@ -47,11 +57,16 @@ def load(spec: Mapping[str, Any], *, data_dir: Path | None = None, open_uri: Ope
     for key in sorted(given.keys() - known - FOR_THE_SPLIT):
         takes = ", ".join(sorted(known)) or "nothing more"
         raise DataError(f"data: the source {source} does not take {key!r}; it takes {takes}")
-    return _first_rows(_of_one_kind(_read(source, given, limit, data_dir, open_uri)), limit)
+    return _first_rows(_of_one_kind(_read(source, given, limit, data_dir, open_uri, stream)), limit)
 
 
 def _read(
-    source: str, given: Mapping[str, Any], limit: int | None, data_dir: Path | None, open_uri: OpenUri | None
+    source: str,
+    given: Mapping[str, Any],
+    limit: int | None,
+    data_dir: Path | None,
+    open_uri: OpenUri | None,
+    stream: bool,
 ) -> Table:
     # Each reader is imported when it is asked for, so that no run pays for another source's imports.
     if source == "fashion-mnist":
@@ -71,10 +86,16 @@ def _read(
         from sentei.sources.factory import read_factory
 
         return read_factory(given.get("factory"), given.get("kwargs", {}), given.get("n_classes"))
-    return _read_path(source, _local_path(source, given, open_uri), given, limit)
+    if source == "shards":
+        from sentei.sources.shards.places import objects_at
+        from sentei.sources.shards.reading import open_shards
+
+        where = str(given.get("path") or given.get("uri") or "")
+        return open_shards(objects_at(where, open_uri), where)
+    return _read_path(source, _local_path(source, given, open_uri), given, limit, stream)
 
 
-def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | None) -> Table:
+def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | None, stream: bool) -> Table:
     if source == "idx":
         from sentei.sources.idx import read_idx
 
@@ -87,10 +108,10 @@ def _read_path(source: str, path: Path, given: Mapping[str, Any], limit: int | N
     if source == "masks":
         from sentei.sources.masks import read_masks
 
-        return read_masks(path, *form)
+        return read_masks(path, *form, stream=stream)
     from sentei.sources.images import read_images
 
-    return read_images(path, *form)
+    return read_images(path, *form, stream=stream)
 
 
 def _local_path(source: str, given: Mapping[str, Any], open_uri: OpenUri | None) -> Path:
@@ -135,5 +156,10 @@ def _first_rows(table: Table, limit: int | None) -> Table:
     own, others = np.flatnonzero(table.is_test)[:limit], np.flatnonzero(~table.is_test)[:limit]
     kept = np.sort(np.concatenate([own, others]))
     return Table(
-        table.inputs[kept], table.labels[kept], table.n_classes, table.class_names, table.is_test[kept], table.name
+        taken(table.inputs, kept),
+        table.labels[kept],
+        table.n_classes,
+        table.class_names,
+        table.is_test[kept],
+        table.name,
     )

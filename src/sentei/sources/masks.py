@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from sentei.data import Table
+from sentei.data.streamed import Streamed, as_inputs
 from sentei.errors import DataError
-from sentei.sources.pixels import check_form, read_classes, read_pixels, seen, size_of
+from sentei.sources.pictures import Pictures
+from sentei.sources.pixels import check_form, read_classes, seen, size_of
 
 IMAGES, MASKS = "images", "masks"
 N_NAMED = 3
@@ -16,7 +18,13 @@ Pairs = list[tuple[Path, Path]]
 
 
 def read_masks(
-    folder: Path, size: Sequence[int] | None, channels: int, limit: int | None = None, n_classes: int | None = None
+    folder: Path,
+    size: Sequence[int] | None,
+    channels: int,
+    limit: int | None = None,
+    n_classes: int | None = None,
+    *,
+    stream: bool = False,
 ) -> Table:
     """The table of a folder of images beside a folder of masks.
 
@@ -29,6 +37,7 @@ def read_masks(
         channels: 1 for grey, 3 for red, green, blue.
         limit: Read only the first images of each part.
         n_classes: Number of classes, background included; one more than the largest that occurs when absent.
+        stream: Leave the images in their files until they are asked for; masks are read all the same.
 
     Returns:
         Images (n, channels, height, width) and masks (n, height, width), both uint8, the training part before the test
@@ -41,12 +50,14 @@ def read_masks(
     parts = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
     found = [_pairs(part)[:limit] for part in parts if part.is_dir()]
     n_rows = sum(map(len, found))
-    images, masks = np.empty((n_rows, channels, height, width), np.uint8), np.empty((n_rows, height, width), np.uint8)
+    masks = np.empty((n_rows, height, width), np.uint8)
     for row, (image, mask) in enumerate(pair for part in found for pair in part):
         if size_of(image) != size_of(mask):
             raise DataError(f"{mask}: expected the size of its image {size_of(image)}, received {size_of(mask)}")
-        images[row], masks[row] = read_pixels(image, height, width, channels), read_classes(mask, height, width)
+        masks[row] = read_classes(mask, height, width)
+    rows = Streamed(Pictures([image for part in found for image, _ in part], height, width, channels))
     is_test = np.arange(n_rows) >= len(found[0])
+    images = as_inputs(rows) if stream else rows[:]
     return Table.of(images, masks, folder.name, is_test=is_test, n_classes=n_classes)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sentei.data import Examples
 from sentei.evaluation.outcomes import Columns, outcomes
 from sentei.evaluation.served import ServedModel
@@ -21,6 +23,7 @@ def robust_columns(
     attacks: Sequence[Mapping[str, str]],
     *,
     nan_is_wrong: bool = False,
+    first_row: int = 0,
 ) -> Columns:
     """One column of losses of 0 and 1 for each attack.
 
@@ -33,17 +36,23 @@ def robust_columns(
         rows: Labelled rows.
         attacks: Settings of robust claims: ``attack``, ``radius``, ``steps`` and ``seed``.
         nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
+        first_row: How many rows of the same split stand before these, a multiple of ``BATCH``.
     """
-    from sentei.evaluation.attacks import Attack, perturbed
+    from sentei.evaluation.attacks import Attack, perturbed_batches
     from sentei.steps.networks import read_network
 
     model, preprocessing = read_network(variant), preprocessing_of(data)
     columns: Columns = {}
     for settings in attacks:
         attack = Attack(settings["attack"], float(settings["radius"]), int(settings["steps"]), int(settings["seed"]))
-        inputs = perturbed(model, preprocessing, rows.inputs, rows.labels, attack, BATCH)
-        seen = outcomes(served, inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong)
-        columns[robust_column(settings)] = seen["loss"]
+        parts, start = [], 0
+        for batch in perturbed_batches(model, preprocessing, rows.inputs, rows.labels, attack, BATCH, first_row):
+            labels = rows.labels[start : start + len(batch)]
+            at = first_row + start
+            seen = outcomes(served, batch, labels, BATCH, nan_is_wrong=nan_is_wrong, first_row=at)
+            parts.append(seen["loss"])
+            start += len(batch)
+        columns[robust_column(settings)] = np.concatenate(parts)
     return columns
 
 

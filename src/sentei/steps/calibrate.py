@@ -20,6 +20,7 @@ from sentei.steps.evidence import write_evidence
 from sentei.steps.examples import OpenUri, open_split
 from sentei.steps.frozen import family_digest, from_text
 from sentei.steps.hearing import Hearing
+from sentei.steps.pieces import Pieces
 from sentei.steps.progress import stage
 from sentei.steps.used import write_used
 from sentei.steps.wording import proven
@@ -92,11 +93,12 @@ def calibrate(
                 "compare: expected nothing beside a ledger, which pays for one answer; set ledger.at to none"
             )
         rows = open_split(data, "calibration", open_uri)
-        hearing = Hearing(plan, data, candidates, rows, started_at)
-        claims = [Claim(**claim) for claim in plan["claims"]]
-        account = Account.open(plan["ledger"], open_ledger)
-        record, evidence = account.hear(hearing, claims, candidates)
-        compared = [hearing.decide([Claim(**claim)], None) for claim in plan["compare"]]
+        with Pieces.opened(data, rows, data["splits"]["calibration"]["digest"], plan["attacks"]) as pieces:
+            hearing = Hearing(plan, data, candidates, pieces, started_at)
+            claims = [Claim(**claim) for claim in plan["claims"]]
+            account = Account.open(plan["ledger"], open_ledger)
+            record, evidence = account.hear(hearing, claims, candidates)
+            compared = [hearing.decide([Claim(**claim)], None) for claim in plan["compare"]]
         _write_chosen(record, candidates, Path(chosen))
         with layout.writing(verdict, "verdict", candidates.digests()) as draft:
             draft.write(RECORD[record.verdict], record.to_json())
@@ -116,6 +118,7 @@ def calibrate(
             ]
             sha256 = sha256_hex(record.to_json())
             draft.facts.update(verdict=record.verdict, lines=lines, told=_told(record), record_sha256=sha256)
+        pieces.forget()
     return Decided(record.verdict, outcome, layout.read_manifest(verdict).digest, verdicts)
 
 

@@ -77,6 +77,8 @@ def columns_of(
     attacks: Sequence[Mapping[str, str]] = (),
     *,
     nan_is_wrong: bool = False,
+    first_row: int = 0,
+    served: ServedModel | None = None,
 ) -> Columns:
     """What a served variant does on some rows, in their order: integer columns of shape ``(n,)``.
 
@@ -87,15 +89,19 @@ def columns_of(
         n_threads: For inference.
         attacks: Perturbations under which each row is looked at again.
         nan_is_wrong: Count a row with a NaN as wrong instead of refusing the model.
+        first_row: How many rows of the same split stand before these; a multiple of every batch.
+        served: The variant, if it is loaded already.
     """
-    served = ServedModel(variant.file(layout.SERVED), threads=n_threads)
+    served = served or ServedModel(variant.file(layout.SERVED), threads=n_threads)
     with work("inference"):
-        columns = outcomes(served, rows.inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong)
+        columns = outcomes(served, rows.inputs, rows.labels, BATCH, nan_is_wrong=nan_is_wrong, first_row=first_row)
     if "loss" in columns:
         columns["label"] = rows.labels.astype(np.int32)
     if attacks:
         with work("attack"):
-            columns |= robust_columns(variant, data, served, rows, attacks, nan_is_wrong=nan_is_wrong)
+            columns |= robust_columns(
+                variant, data, served, rows, attacks, nan_is_wrong=nan_is_wrong, first_row=first_row
+            )
     return columns
 
 

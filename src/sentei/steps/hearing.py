@@ -12,26 +12,27 @@ from sentei.certificate.evidence import Evidence, pinned_seed, rows_digest
 from sentei.certificate.issue import Circumstances, issue
 from sentei.certificate.record import Certificate, Code, Data, Entry, Refusal, Runtime, Split
 from sentei.certificate.selection import Selection
-from sentei.data import Examples, content_digests
+from sentei.data import content_digests
 from sentei.evaluation.outcomes import only
 from sentei.risk import Claim, Decision
 from sentei.risk.family import Procedure
 from sentei.risk.pair import Columns
 from sentei.steps.candidates import Candidates
-from sentei.steps.evaluate import columns_of, read_columns
+from sentei.steps.evaluate import read_columns
 from sentei.steps.examples import preprocessing_of
+from sentei.steps.pieces import Pieces
 from sentei.steps.quality import QUALITY_COLUMNS, quality_of
-from sentei.steps.runtime import runtime_facts, sources_digest, threads
+from sentei.steps.runtime import runtime_facts, sources_digest
 
 
 class Hearing:
     """Decides claims about one family on one calibration split; columns are computed once per variant, on demand."""
 
     def __init__(
-        self, plan: Mapping[str, Any], data: Mapping[str, Any], candidates: Candidates, rows: Examples, started_at: str
+        self, plan: Mapping[str, Any], data: Mapping[str, Any], candidates: Candidates, pieces: Pieces, started_at: str
     ) -> None:
-        self._data, self._candidates, self._rows = data, candidates, rows
-        self.started_at, self._attacks = started_at, plan["attacks"]
+        self._data, self._candidates, self._pieces = data, candidates, pieces
+        self.started_at, rows = started_at, pieces.rows
         self._computed: dict[str, Columns] = {}
         chosen = plan["procedure"]
         self.rule = Rule(chosen["order"], chosen["cost"], Procedure(chosen["test"], chosen["starts"]))
@@ -83,16 +84,13 @@ class Hearing:
 
     @cached_property
     def _dense(self) -> Columns:
-        return columns_of(self._candidates.dense, self._data, self._rows, threads(shared=False), self._attacks)
+        return self._pieces.columns(self._candidates.dense)
 
     def _columns(self, name: str) -> Columns:
         if name not in self._computed:
             # A NaN ends the sequence as a failed test: an error here would invite a run without this variant, and so
             # a family that was chosen by what its calibration rows said.
-            variant, n_threads = self._candidates.variants[name], threads(shared=False)
-            self._computed[name] = columns_of(
-                variant, self._data, self._rows, n_threads, self._attacks, nan_is_wrong=True
-            )
+            self._computed[name] = self._pieces.columns(self._candidates.variants[name], nan_is_wrong=True)
         return self._computed[name]
 
     def _evidence(self, claims: Sequence[Claim], tested: Mapping[str, Columns], dense: Columns) -> Evidence:
@@ -115,7 +113,7 @@ class Hearing:
 
     def _circumstances(self, entry: Entry | None, spent: str, at: str | None = None) -> Circumstances:
         splits = {name: Split(facts["n_examples"], facts["digest"]) for name, facts in self._data["splits"].items()}
-        runtime = runtime_facts(threads(shared=False))
+        runtime = runtime_facts(self._pieces.n_threads)
         return Circumstances(
             data=Data(splits, preprocessing_of(self._data).digest),
             code=Code(__version__, sources_digest()),

@@ -50,8 +50,14 @@ def work(kind: str) -> Iterator[None]:
 def end_with_the_run() -> None:
     """End this process when ``SENTEI_RUNNER_PID`` ends: a run that was killed cannot end what it started."""
     runner = os.environ.get("SENTEI_RUNNER_PID")
-    if runner and not any(thread.name == "sentei-watch" for thread in threading.enumerate()):
-        threading.Thread(target=_watch, args=(int(runner),), name="sentei-watch", daemon=True).start()
+    if runner:
+        end_with(int(runner))
+
+
+def end_with(pid: int) -> None:
+    """This process ends soon after another one does, however that one ends."""
+    if not any(thread.name == "sentei-watch" for thread in threading.enumerate()):
+        threading.Thread(target=_watch, args=(pid,), name="sentei-watch", daemon=True).start()
 
 
 def _watch(runner: int) -> None:

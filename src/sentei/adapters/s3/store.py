@@ -138,6 +138,29 @@ class S3:
                 raise
             return path.read_bytes()
 
+    def read_range(self, address: Address, start: int, stop: int) -> bytes:
+        """Some bytes of one object: those from ``start`` up to, and without, ``stop``.
+
+        The server's checksum is of the whole object: whoever reads a part checks it by other means.
+
+        Raises:
+            ServiceError: The object is missing or shorter, or the server refused or could not be reached.
+        """
+        with asking("read", address, self.endpoint):
+            for attempt in range(1, _ATTEMPTS + 1):
+                answer = self._client.get_object(
+                    Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-{stop - 1}"
+                )
+                try:
+                    with closing(answer["Body"]) as body:
+                        data = body.read()
+                    break
+                except _BROKEN_READS:
+                    if attempt == _ATTEMPTS:
+                        raise
+        _compare(address, "bytes", stop - start, len(data))
+        return data
+
     def download_file(self, uri: str, path: Path, etag: str = "") -> None:
         """Fetch one object; the file appears at ``path`` by rename, after its bytes were found right.
 
