@@ -56,6 +56,14 @@ def test_every_exit_code_has_its_rows():
     assert listed == {kind.exit_code for kind in kinds} | {10}
 
 
+def test_one_version_of_mlflow_everywhere(renders):
+    """What the tests start is what the image holds, what the overlays run, and what the page builds."""
+    (version,) = re.findall(r"^mlflow==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f'"mlflow[auth]=={version}"' in (MANIFESTS / "images/mlflow/Dockerfile").read_text()
+    texts = [PAGE, (MANIFESTS / "images/mlflow/Dockerfile").read_text(), *map(str, renders.values())]
+    assert {tag for text in texts for tag in re.findall(r"sentei-mlflow:([\w.]+)", text)} == {version}
+
+
 def test_every_file_that_the_page_names_is_there():
     made = {"auth.env", "database.env", "pipelines.env", "s3-pipelines.env", "s3-mlflow.env"}
     named = set(re.findall(r"manifests/[\w./-]+", PAGE)) - {f"manifests/secrets/{name}" for name in made}
