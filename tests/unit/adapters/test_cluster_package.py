@@ -79,6 +79,9 @@ def equip(task):
         "MLFLOW_TRACKING_URI": "http://mlflow.compression:5000",
         "SENTEI_CACHE": "/workspace/examples",
         "SENTEI_CHECKPOINTS": "/workspace/checkpoints",
+        "SENTEI_IMAGE": IMAGE,
+        "SENTEI_TRAINJOB_RESOURCES": '{"cpu": "500m", "memory": "4Gi"}',
+        "SENTEI_TRAINJOB_SECRET": "bucket-keys",
     }.items():
         task.set_env_variable(name, value)
     keys = {"access_key_id": "AWS_ACCESS_KEY_ID", "secret_access_key": "AWS_SECRET_ACCESS_KEY"}
@@ -122,7 +125,7 @@ def test_register_alone_gets_the_signing_key(documents, tmp_path):
         recipe: str, verdict: dsl.Input[dsl.Artifact], chosen: dsl.Input[dsl.Model], losses: dsl.Input[dsl.Dataset]
     ):
         parts = {"recipe": recipe, "decision": recipe, "parent": recipe, "test": losses, "dense_test": losses}
-        task = register(**parts, verdict=verdict, chosen=chosen)
+        task = register(**parts, verdict=verdict, chosen=chosen, dense=chosen)
         kubernetes.use_secret_as_volume(task, "signing-key", "/etc/sentei/signing")
         kubernetes.use_secret_as_env(task, "signing-key", {"password": "SENTEI_SIGNING_PASSWORD"}, optional=True)
 

@@ -45,7 +45,7 @@ def _equipped(executor: dict[str, Any], platform: Platform) -> dict[str, Any]:
     name = step_name(executor)
     if asked := resources(platform.step(name)):
         executor["container"]["resources"] = asked
-    config, environment = executor_config(name, platform)
+    config, environment = executor_config(name, platform, executor["container"]["image"])
     if environment:
         executor["container"]["env"] = [{"name": key, "value": environment[key]} for key in sorted(environment)]
     return config

@@ -1,5 +1,6 @@
 """What one step's pod gets: resources, secrets, volumes, places, as Kubeflow's two documents spell them."""
 
+import json
 from typing import Any
 
 from sentei.recipe.kubernetes_forms import seconds
@@ -8,6 +9,7 @@ from sentei.recipe.platform import Accelerator, Platform, Step, Toleration
 SCRATCH = "/tmp"  # in the container: the one place that every pod may write to
 KEYS = "/etc/sentei/signing"
 SIGNERS = ("register", "recertify")
+TRAINERS = ("train", "finetune")
 _SCALE = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _SCALE |= {f"{unit}i": 1024 ** (index + 1) for index, unit in enumerate("KMGTPE")}
 
@@ -35,16 +37,19 @@ def resources(step: Step) -> dict[str, Any]:
     return found
 
 
-def executor_config(name: str, platform: Platform) -> tuple[dict[str, Any], dict[str, str]]:
+def executor_config(name: str, platform: Platform, image: str) -> tuple[dict[str, Any], dict[str, str]]:
     """What Kubeflow's Kubernetes document says of one step, and the environment that its places and secrets need.
 
     Args:
         name: A component.
         platform: Of the recipe.
+        image: Of the components.
     """
     step, secrets = platform.step(name), platform.secrets
     config: dict[str, Any] = {"securityContext": _security(platform)}
     environment = {"HOME": SCRATCH, "SENTEI_CACHE": f"{SCRATCH}/examples", **platform.environment}
+    if name in TRAINERS:
+        environment |= _of_nodes(step, platform, image)
     config |= _scratch(platform)
     mounts = [(mount.claim, mount.at) for mount in platform.mounts]
     if platform.workspace:
@@ -63,6 +68,16 @@ def executor_config(name: str, platform: Platform) -> tuple[dict[str, Any], dict
     if secrets.pull:
         config["imagePullSecret"] = [_secret(secrets.pull)]
     return config | _placement(step), environment
+
+
+def _of_nodes(step: Step, platform: Platform, image: str) -> dict[str, str]:
+    """What a step hands on to the nodes of its TrainJob, if its recipe asks for several."""
+    handed = {"SENTEI_IMAGE": image}
+    if platform.secrets.s3:
+        handed["SENTEI_TRAINJOB_SECRET"] = platform.secrets.s3
+    if asked := {name: amount for name in ("cpu", "memory") if (amount := getattr(step, name))}:
+        handed["SENTEI_TRAINJOB_RESOURCES"] = json.dumps(asked, sort_keys=True)
+    return handed
 
 
 def _security(platform: Platform) -> dict[str, Any]:
