@@ -99,6 +99,7 @@ def server(s3_endpoint, raw_s3, tmp_path_factory):
             "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
             "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[1],
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "signs-forms",
+            "MLFLOW_WEBHOOK_CACHE_TTL": "0",
             "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
             "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
             "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
@@ -193,7 +194,7 @@ def test_nobody_comes_in_without_the_right_password(as_trainer, monkeypatch, pas
 
 
 def test_a_user_who_may_only_read_is_told_what_to_ask_for(as_trainer):
-    run = tracking.open_run("of the trainer", "guarded", "run", {})
+    run = tracking.open_run("of-the-trainer", "guarded", "run", {})
 
     with identified(READER), pytest.raises(ServiceError, match="ask whoever keeps the server for the permission EDIT"):
         tracking.close_run(run)
