@@ -144,7 +144,7 @@ def test_without_fresh_rows_nothing_is_tested_and_nothing_changes(place, version
     assert (done.returncode, done.stderr) == (0, "")
     assert "not tested" in done.stdout
     assert "there are no fresh rows to test on" in done.stdout
-    assert f"{N_FRESH} were used by earlier attempts, 0 are fresh" in done.stdout
+    assert f"{N_FRESH + 400} were used by earlier attempts, 0 are fresh" in done.stdout
     assert attempts(place) == ["certified", "certified"]
     assert connect().get_model_version(MODEL, "1").tags == version.tags
 
