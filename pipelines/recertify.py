@@ -6,7 +6,7 @@ from kfp import dsl
 
 from components.conclude.component import conclude
 from components.fetch_champion.component import fetch_champion
-from components.recertify.component import recertify as test_again
+from components.retest.component import retest
 
 
 @dsl.pipeline(name="recertify", description="Tests the served champion again on fresh rows, and may demote it.")
@@ -16,7 +16,7 @@ def recertify(recipe: str, run_key: str = "") -> NamedTuple("Outcome", verdict=d
     served.set_caching_options(False)
     plan, parent, champion = (served.outputs[name] for name in ("plan", "parent", "champion"))
 
-    tested = test_again(plan=plan, parent=parent, champion=champion).set_caching_options(False)
+    tested = retest(plan=plan, parent=parent, champion=champion).set_caching_options(False)
 
     ended = conclude(
         recipe=recipe, plan=plan, parent=parent, champion=champion, verdict=tested.outputs["verdict"]

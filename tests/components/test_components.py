@@ -47,7 +47,7 @@ def specification(name):
 def test_there_is_a_component_for_every_stage():
     assert set(NAMES) == {
         "plan", "train", "score_importance", "prune", "finetune", "evaluate", "calibrate", "register",
-        "fetch_champion", "recertify", "conclude",
+        "fetch_champion", "retest", "conclude",
     }  # fmt: skip
 
 

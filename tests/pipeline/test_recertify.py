@@ -81,7 +81,6 @@ def test_killed_after_the_ledger_has_its_answer_the_same_command_goes_on_with_th
     assert (done.returncode, done.stderr) == (0, "")
     assert "continuing" in done.stdout
     assert f"{MODEL} version 1: recertified" in done.stdout
-    assert f"{N_FRESH} rows out of 1797 different rows: 1200 had a part in" not in done.stdout
     assert attempts(place) == ["certified", "certified"]
     assert place.half_written() == []
 
@@ -145,7 +144,7 @@ def test_without_fresh_rows_nothing_is_tested_and_nothing_changes(place, version
     assert (done.returncode, done.stderr) == (0, "")
     assert "not tested" in done.stdout
     assert "there are no fresh rows to test on" in done.stdout
-    assert f"{N_FRESH} were used by earlier attempts, 0 are fresh" in done.stdout
+    assert f"{N_FRESH + 400} were used by earlier attempts, 0 are fresh" in done.stdout
     assert attempts(place) == ["certified", "certified"]
     assert connect().get_model_version(MODEL, "1").tags == version.tags
 

@@ -16,6 +16,7 @@ WEEKLY = RECIPE | {
         **RECIPE["data"],
         "splits": {"train": 400, "scoring": 50, "selection": 250, "calibration": 900, "test": 100},
     },
+    "train": {**RECIPE["train"], "epochs": 8},
     "claim": {"kind": "accuracy_drop", "epsilon": 0.2},
 }
 SPARSITIES = {"first": 0.4, "second": 0.2, "left": 0.5, "right": 0.6}

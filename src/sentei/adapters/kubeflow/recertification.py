@@ -17,6 +17,7 @@ from sentei.steps.frozen import from_text, to_text
 
 if TYPE_CHECKING:
     from sentei.recipe import Recipe
+    from sentei.steps.recertification.trial import Outcome
 
 SETTLED = "sentei.settled"
 
@@ -131,11 +132,12 @@ def _release(bundle: Path, asked: "Recipe") -> dict[str, str]:
     return {"released": str(release(bundle, asked.release.to)), "signed_by": signed_by}
 
 
-def _demoted(settled: dict[str, Any], outcome: str, told: str, at: str) -> dict[str, str]:
-    strict = outcome == "undecided" and settled["demote"] == "unless-certified"
-    if outcome != "refuted" and not strict:
+def _demoted(settled: dict[str, Any], outcome: "Outcome", told: str, at: str) -> dict[str, str]:
+    from sentei.steps.recertification.recertify import demotes
+
+    if not demotes(outcome, settled["demote"]):
         return {}
-    reason = f"{told}; recertify.demote is unless-certified" if strict else told
+    reason = told if outcome == "refuted" else f"{told}; recertify.demote is {settled['demote']}"
     done = Registration(settled["model"], settled["version"], "").revoke(reason, at)
     return {"demoted": "true", "removed": done["removed"], "still_certified": done["still_certified"]}
 

@@ -49,6 +49,22 @@ class Ended:
     tried: Tried | None = None
 
 
+def demotes(outcome: Outcome, rule: str) -> bool:
+    """Whether an outcome demotes the champion.
+
+    Args:
+        outcome: What came out.
+        rule: ``refuted``, or ``unless-certified`` to demote whatever was tested and not proven.
+
+    Example:
+        >>> demotes("undecided", "refuted"), demotes("undecided", "unless-certified")
+        (False, True)
+        >>> demotes("refuted", "refuted"), demotes("not tested", "unless-certified")
+        (True, False)
+    """
+    return outcome == "refuted" or (outcome == "undecided" and rule == "unless-certified")
+
+
 def recertify(
     plan: str,
     champion: str | Path,

@@ -6,7 +6,7 @@ from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def recertify(plan: str, parent: str, champion: dsl.Input[dsl.Artifact], verdict: dsl.Output[dsl.Artifact]):
+def retest(plan: str, parent: str, champion: dsl.Input[dsl.Artifact], verdict: dsl.Output[dsl.Artifact]):
     """Test the champion's claims both ways on rows that it has not met.
 
     Args:
