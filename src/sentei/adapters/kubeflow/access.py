@@ -72,11 +72,11 @@ class Access:
         return found
 
     def source(self) -> str:
-        """Where the token comes from, in words."""
+        """Where the token comes from, in words; empty if there is none."""
         if self.token_file is None and os.environ.get(TOKEN):
             return TOKEN
         path = self.token_file or _projected()
-        return str(path) if path else "nowhere: no --token-file was named"
+        return str(path) if path else ""
 
 
 def access(host: str | None, token_file: Path | None, ca: Path | None, namespace: str | None) -> Access:

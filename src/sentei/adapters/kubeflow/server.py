@@ -150,7 +150,10 @@ class Server:
         tries = f" after {attempts} tries" if attempts > 1 else ""
         advice = failure.advice
         if failure.status == 401:
-            advice = f"the token came from {self.access.source()}; {advice}"
+            source = self.access.source()
+            advice = (
+                f"the token came from {source}; {advice}" if source else "no token was sent; name one with --token-file"
+            )
         text = f"asked Kubeflow at {self.access.host} to {request}, {failure.told}{tries}; {advice}"
         return text.replace(token, "***") if token else text
 
