@@ -1,5 +1,7 @@
 """A package is uploaded once for each content, and a run is begun once, whatever is repeated."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from sentei.adapters.kubeflow.submission import submit
 from sentei.cli import cli
 from sentei.errors import RecipeError, ServiceError
 from sentei.recipe import parse_recipe
-from tests.services.kubeflow.asking import reach
+from tests.services.kubeflow.asking import QUICK, reach
 from tests.services.kubeflow.recipe import cluster_recipe, write
 
 
@@ -62,6 +64,22 @@ def test_a_new_run_is_begun_beside_one_that_is_under_way_if_that_is_asked(kubefl
     submit(reach(kubeflow), order)
     assert submit(reach(kubeflow), order, new=True).how == "new"
     assert len(kubeflow.runs) == 2
+
+
+def test_of_commands_that_begin_at_once_one_run_stays_and_all_of_them_follow_it(kubeflow, order):
+    """Nobody has a run to find: each looks before any has begun, and each begins one."""
+    submit(reach(kubeflow), replace(order, name="another"))  # so that version and experiment are there
+    servers = [reach(kubeflow, replace(QUICK, settle=1.5)) for _ in range(3)]
+    together = threading.Barrier(3)
+    ask = servers[0].runs.run_service_create_run
+    for server in servers:
+        server.runs.run_service_create_run = lambda *args, **kwargs: (together.wait(), ask(*args, **kwargs))[1]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda server: submit(server, order), servers))
+    ours = [run for run in kubeflow.runs.values() if run.display_name.startswith("tiny")]
+    assert sorted(run.state for run in ours) == ["CANCELED", "CANCELED", "PENDING"]
+    assert {one.run.run_id for one in done} == {run.run_id for run in ours if run.state == "PENDING"}
+    assert sorted(one.how for one in done) == ["found", "found", "new"]
 
 
 def test_another_recipe_is_another_run(kubeflow, order):

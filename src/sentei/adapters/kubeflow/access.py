@@ -26,6 +26,7 @@ class Patience:
         connect: Seconds to reach the host.
         answer: Seconds without a byte of an answer.
         total: Seconds after which no further try begins.
+        settle: Seconds after which a run that was begun is shown to everybody.
     """
 
     attempts: int = 5
@@ -34,6 +35,7 @@ class Patience:
     connect: float = 10.0
     answer: float = 60.0
     total: float = 180.0
+    settle: float = 2.0
 
 
 @dataclass(frozen=True)
