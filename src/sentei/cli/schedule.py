@@ -152,19 +152,15 @@ def _words(recurrence: "Recurrence") -> str:
 
 
 def _row(one: Any, now: datetime) -> tuple[str, str, str, str]:
-    from sentei.adapters.kubeflow.schedules import Recurrence
+    from sentei.adapters.kubeflow.schedules import recurrence_of
 
-    cron, periodic = one.trigger.cron_schedule, one.trigger.periodic_schedule
     state = {"ENABLED": "running", "DISABLED": "paused"}.get(one.status, str(one.status or "unknown").lower())
-    bounds = cron or periodic
+    when = recurrence_of(one)
     try:
-        every = int(periodic.interval_second) if periodic else None
-        start, end = (bounds.start_time, bounds.end_time) if bounds else (None, None)
-        when = Recurrence(cron.cron if cron else None, every, start, end)
-        times = _next(when, now, one.created_at) if state == "running" else []
-        return one.display_name, _words(when), f"{times[0]:%Y-%m-%d %H:%M:%S} {ZONE}" if times else "-", state
-    except RecipeError:  # made elsewhere, in a way that this program would refuse
-        return one.display_name, f"cron {cron.cron}", "-", state
+        words, times = _words(when), (_next(when, now, one.created_at) if state == "running" else [])
+    except (RecipeError, ValueError):  # made elsewhere, in a way that this program would refuse
+        return one.display_name, f"cron {when.cron}" if when.cron else "-", "-", state
+    return one.display_name, words, f"{times[0]:%Y-%m-%d %H:%M:%S} {ZONE}" if times else "-", state
 
 
 def _line(cron: str) -> str:

@@ -1,5 +1,6 @@
 """``sentei submit`` and ``sentei follow``: a run on a cluster, begun once, watched, and its outcome as exit code."""
 
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -143,4 +144,7 @@ def explain(server: "Server", last: "Watch") -> NoReturn:
 def _again(server: "Server", run_id: str) -> str:
     from sentei.cli.typed import program
 
-    return f"{program('sentei')} follow {run_id} --host {server.access.host}"
+    found = server.access
+    files = {"--token-file": found.token_file, "--ca": found.ca}
+    options = [f" {option} {shlex.quote(str(path))}" for option, path in files.items() if path]
+    return f"{program('sentei')} follow {run_id} --host {found.host}{''.join(options)}"

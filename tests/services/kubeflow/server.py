@@ -252,7 +252,9 @@ class Handler(BaseHTTPRequestHandler):
             wanted = predicate["string_value"]
             fits = {"EQUALS": wanted.__eq__, "IS_SUBSTRING": lambda text, part=wanted: part in text}
             items = [one for one in items if fits[predicate["operation"]](one.display_name)]
-        items = sorted(items, key=lambda one: one.created_at, reverse="desc" in self.query.get("sort_by", ""))
+        items = sorted(items, key=lambda one: one.created_at)
+        if "desc" in self.query.get("sort_by", ""):
+            items.reverse()
         begin = int(self.query.get("page_token") or 0)
         end = begin + min(self.server.page, int(self.query.get("page_size") or 20))
         token = str(end) if end < len(items) else ""
@@ -317,7 +319,7 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(404, "PipelineVersion not found")
         if wanted.experiment_id not in self.server.experiments:
             raise RefusedError(404, "Experiment not found")
-        wanted.created_at = datetime.now(UTC)
+        wanted.created_at = datetime.now(UTC).replace(microsecond=0)  # Kubeflow keeps whole seconds
         return wanted
 
     def create_run(self):
@@ -340,6 +342,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.runs_ir:
             self.server.observe(run)
         return run
+
+    def terminate(self, run_id):
+        self.get_run(run_id).state = "CANCELED"
+        return {}
 
     def list_runs(self):
         wanted = self.query.get("experiment_id")
@@ -391,6 +397,7 @@ ROUTES = {
     f"GET {API}/runs": Handler.list_runs,
     f"POST {API}/runs": Handler.create_run,
     f"GET {API}/runs/{_ID}": Handler.get_run,
+    f"POST {API}/runs/{_ID}:terminate": Handler.terminate,
     f"GET /apis/v1alpha1/runs/{_ID}/nodes/{_ID}/log": Handler.log,
     f"GET {API}/recurringruns": _list("recurring", "RecurringRuns", "recurring_runs"),
     f"POST {API}/recurringruns": Handler.create_recurring,

@@ -161,7 +161,7 @@ def test_a_wrong_token_is_refused_and_never_printed(kubeflow, tmp_path):
 
 def test_without_a_token_the_refusal_says_how_to_name_one(kubeflow):
     kubeflow.token = "right"
-    with pytest.raises(ServiceError, match="nowhere: no --token-file was named; renew the token, or name one with"):
+    with pytest.raises(ServiceError, match="no token was sent; name one with --token-file"):
         reach(kubeflow)
 
 

@@ -1,5 +1,7 @@
 """A package is uploaded once for each content, and a run is begun once, whatever is repeated."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,8 +14,9 @@ from sentei.adapters.kubeflow.submission import submit
 from sentei.cli import cli
 from sentei.errors import RecipeError, ServiceError
 from sentei.recipe import parse_recipe
-from tests.services.kubeflow.asking import reach
+from tests.services.kubeflow.asking import QUICK, reach
 from tests.services.kubeflow.recipe import cluster_recipe, write
+from tests.services.kubeflow.server import Fault
 
 
 def test_the_same_content_is_one_pipeline_one_version_and_one_run(kubeflow, order):
@@ -62,6 +65,22 @@ def test_a_new_run_is_begun_beside_one_that_is_under_way_if_that_is_asked(kubefl
     submit(reach(kubeflow), order)
     assert submit(reach(kubeflow), order, new=True).how == "new"
     assert len(kubeflow.runs) == 2
+
+
+def test_of_commands_that_begin_at_once_one_run_stays_and_all_of_them_follow_it(kubeflow, order):
+    """Nobody has a run to find: each looks before any has begun, and each begins one."""
+    submit(reach(kubeflow), replace(order, name="another"))  # so that version and experiment are there
+    servers = [reach(kubeflow, replace(QUICK, settle=1.5)) for _ in range(3)]
+    together = threading.Barrier(3)
+    ask = servers[0].runs.run_service_create_run
+    for server in servers:
+        server.runs.run_service_create_run = lambda *args, **kwargs: (together.wait(), ask(*args, **kwargs))[1]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda server: submit(server, order), servers))
+    ours = [run for run in kubeflow.runs.values() if run.display_name.startswith("tiny")]
+    assert sorted(run.state for run in ours) == ["CANCELED", "CANCELED", "PENDING"]
+    assert {one.run.run_id for one in done} == {run.run_id for run in ours if run.state == "PENDING"}
+    assert sorted(one.how for one in done) == ["found", "found", "new"]
 
 
 def test_another_recipe_is_another_run(kubeflow, order):
@@ -174,3 +193,38 @@ def test_a_run_that_outlasts_the_timeout_goes_on_and_the_error_says_how_to_follo
     assert isinstance(done.exception, ServiceError)
     assert f"follow {run_id} --host {kubeflow.url}" in str(done.exception)
     assert kubeflow.runs[run_id].state == "PENDING"
+
+
+def test_a_failed_run_without_logs_is_a_fault_of_the_service_with_what_the_server_says(kubeflow, order):
+    from kfp_server_api import GoogleRpcStatus, V2beta1PipelineTaskDetail, V2beta1RunDetails
+
+    run = submit(reach(kubeflow), order).run
+    failed = V2beta1PipelineTaskDetail(task_id="pod", display_name="train", state="FAILED")
+    failed.error = GoogleRpcStatus(message="the pod was evicted: memory")
+    kept = kubeflow.runs[run.run_id]
+    kept.state, kept.run_details = "FAILED", V2beta1RunDetails(task_details=[failed])
+    done = CliRunner().invoke(cli, ["follow", run.run_id, "--host", kubeflow.url])
+    assert isinstance(done.exception, ServiceError)
+    assert "the run failed at: train\nthe pod was evicted: memory" in str(done.exception)
+
+
+def test_a_run_is_followed_by_its_id_to_its_outcome(kubeflow, order):
+    run = submit(reach(kubeflow), order).run
+    kubeflow.runs[run.run_id].state = "SUCCEEDED"
+    done = CliRunner().invoke(cli, ["follow", run.run_id, "--host", kubeflow.url])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert f"sentei.run_key = {run.display_name}" in done.output
+
+
+def test_a_token_that_expires_while_a_run_is_followed_leaves_the_run_and_says_so(kubeflow, order, tmp_path):
+    run = submit(reach(kubeflow), order).run
+    kubeflow.token = "first"
+    (tmp_path / "token").write_text("first")
+    kubeflow.faults = [Fault(f"GET .*/runs/{run.run_id}", 401, times=9)]
+    kubeflow.faults.insert(0, Fault(f"GET .*/runs/{run.run_id}", 200, acts=True, times=2))
+    arguments = ["follow", run.run_id, "--host", kubeflow.url, "--token-file", str(tmp_path / "token")]
+    done = CliRunner().invoke(cli, [*arguments, "--interval", "0.1"])
+    assert isinstance(done.exception, ServiceError)
+    assert "the run goes on; follow it with:" in str(done.exception)
+    assert "first" not in str(done.exception)
+    assert kubeflow.runs[run.run_id].state == "PENDING"

@@ -14,6 +14,8 @@ import pytest
 from tests.services.kubeflow.recipe import cluster_recipe, write
 from tests.services.kubeflow.server import Kubeflow
 
+pytestmark = pytest.mark.timeout(1800)  # a whole pipeline, which others may slow down
+
 
 @dataclass
 class Cluster:

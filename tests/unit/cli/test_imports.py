@@ -41,6 +41,8 @@ HELP = "from sentei.cli import cli\ntry:\n    cli({arguments}, prog_name='sentei
                 ["run", "--help"],
                 ["verify", "--help"],
                 ["data", "fetch", "--help"],
+                ["submit", "--help"],
+                ["schedule", "--help"],
                 ["--version"],
             )
         ),

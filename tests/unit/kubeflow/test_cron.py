@@ -161,3 +161,8 @@ def test_names_of_months_are_their_numbers(month):
 )
 def test_an_interval_is_said_in_its_largest_whole_unit(seconds, words):
     assert every_in_words(seconds) == words
+
+
+def test_no_interval_at_all_is_none():
+    with pytest.raises(ValueError, match="1 second or more, received 0"):
+        every_in_words(0)

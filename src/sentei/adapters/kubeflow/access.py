@@ -26,6 +26,7 @@ class Patience:
         connect: Seconds to reach the host.
         answer: Seconds without a byte of an answer.
         total: Seconds after which no further try begins.
+        settle: Seconds after which a run that was begun is shown to everybody.
     """
 
     attempts: int = 5
@@ -34,6 +35,7 @@ class Patience:
     connect: float = 10.0
     answer: float = 60.0
     total: float = 180.0
+    settle: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ class Access:
         return found
 
     def source(self) -> str:
-        """Where the token comes from, in words."""
+        """Where the token comes from, in words; empty if there is none."""
         if self.token_file is None and os.environ.get(TOKEN):
             return TOKEN
         path = self.token_file or _projected()
-        return str(path) if path else "nowhere: no --token-file was named"
+        return str(path) if path else ""
 
 
 def access(host: str | None, token_file: Path | None, ca: Path | None, namespace: str | None) -> Access:

@@ -36,11 +36,12 @@ def every_in_words(seconds: int) -> str:
         >>> every_in_words(7 * 86400), every_in_words(3600)
         ('every 7 days', 'every hour')
     """
-    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % unit == 0:
-            count = seconds // unit
-            return f"every {name}" if count == 1 else f"every {count} {name}s"
-    raise ValueError(f"expected a whole number of seconds, received {seconds}")
+    if seconds < 1:
+        raise ValueError(f"expected an interval of 1 second or more, received {seconds}")
+    units = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    unit, name = next(pair for pair in units if seconds % pair[0] == 0)
+    count = seconds // unit
+    return f"every {name}" if count == 1 else f"every {count} {name}s"
 
 
 def _times(cron: Cron) -> str:

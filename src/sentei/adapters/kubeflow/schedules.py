@@ -132,6 +132,17 @@ def act(server: Server, verb: str, name: str, namespace: str) -> int:
     return len(found)
 
 
+def recurrence_of(one: Any) -> Recurrence:
+    """When a schedule on the server fires; neither by a line nor by an interval where it does not say."""
+    cron = one.trigger.cron_schedule if one.trigger else None
+    periodic = one.trigger.periodic_schedule if one.trigger else None
+    bounds = cron or periodic
+    line = (cron.cron if cron else None) or None
+    every = int(periodic.interval_second or 0) if periodic and line is None else None
+    start, end = (bounds.start_time, bounds.end_time) if bounds else (None, None)
+    return Recurrence(line, every, start, end, int(one.max_concurrency or 1), not one.no_catchup)
+
+
 def differences(wanted: Any, found: Any) -> list[str]:
     """In what a schedule on the server differs from the wanted one, in words."""
     said = []
@@ -144,16 +155,15 @@ def differences(wanted: Any, found: Any) -> list[str]:
 
 
 def _content(one: Any) -> dict[str, Any]:
-    cron, every = one.trigger.cron_schedule, one.trigger.periodic_schedule
-    bounds = cron or every
+    when = recurrence_of(one)
     runtime, version = one.runtime_config, one.pipeline_version_reference
     return {
-        "cron": (cron.cron if cron else None) or "",
-        "every": str(every.interval_second or "") if every else "",
-        "start": _second(bounds.start_time) if bounds else None,
-        "end": _second(bounds.end_time) if bounds else None,
-        "concurrency": str(one.max_concurrency or ""),
-        "catch-up": "no" if one.no_catchup else "yes",
+        "cron": when.cron or "",
+        "every": str(when.every or ""),
+        "start": _second(when.start),
+        "end": _second(when.end),
+        "concurrency": str(when.max_concurrency),
+        "catch-up": "yes" if when.catch_up else "no",
         "recipe": ((runtime.parameters if runtime else None) or {}).get("recipe", ""),
         "pipeline version": (version.pipeline_version_id if version else None) or one.pipeline_version_id or "",
         "pipeline root": (runtime.pipeline_root if runtime else None) or "",

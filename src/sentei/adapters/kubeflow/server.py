@@ -21,6 +21,7 @@ class Server:
 
     Attributes:
         access: Where it is, and who asks.
+        patience: How long it is waited for.
         multi_user: Whether it keeps several users apart, by namespaces.
         runs: The official client of its runs; the others likewise.
     """
@@ -28,8 +29,8 @@ class Server:
     def __init__(self, access: Access, patience: Patience | None = None) -> None:
         import kfp_server_api as api
 
-        self.access, self._patience = access, patience or Patience()
-        self._client = api_client(access, self._patience, _must_be_json)
+        self.access, self.patience = access, patience or Patience()
+        self._client = api_client(access, self.patience, _must_be_json)
         self.runs = api.RunServiceApi(self._client)
         self.recurring = api.RecurringRunServiceApi(self._client)
         self.experiments = api.ExperimentServiceApi(self._client)
@@ -119,7 +120,7 @@ class Server:
             return ""
 
     def _persist(self, request: str, call: Callable[..., T], settle: Callable[[RequestError], T | None]) -> T:
-        began, patience = time.monotonic(), self._patience
+        began, patience = time.monotonic(), self.patience
         for attempt in range(1, patience.attempts + 1):
             token = self.access.token()
             try:
@@ -139,7 +140,7 @@ class Server:
 
     def _once(self, call: Callable[..., T]) -> T:
         try:
-            return call(_request_timeout=(self._patience.connect, self._patience.answer))
+            return call(_request_timeout=(self.patience.connect, self.patience.answer))
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
@@ -150,7 +151,10 @@ class Server:
         tries = f" after {attempts} tries" if attempts > 1 else ""
         advice = failure.advice
         if failure.status == 401:
-            advice = f"the token came from {self.access.source()}; {advice}"
+            source = self.access.source()
+            advice = (
+                f"the token came from {source}; {advice}" if source else "no token was sent; name one with --token-file"
+            )
         text = f"asked Kubeflow at {self.access.host} to {request}, {failure.told}{tries}; {advice}"
         return text.replace(token, "***") if token else text
 

@@ -11,8 +11,8 @@ from sentei.adapters.kubeflow.uploading import CONTAINS, experiment, matching, u
 from sentei.certificate.canonical import sha256_hex
 from sentei.errors import ServiceError
 
-UNFINISHED = ("PENDING", "RUNNING", "PAUSED", "CANCELING", "RUNTIME_STATE_UNSPECIFIED")
-STOPPED = ("FAILED", "CANCELED")
+UNFINISHED = ("PENDING", "RUNNING", "PAUSED", "RUNTIME_STATE_UNSPECIFIED")
+STOPPED = ("FAILED", "CANCELED", "CANCELING")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def submit(server: Server, order: Order, *, new: bool = False) -> Submitted:
         ServiceError: The server refused, or could not be reached.
 
     Guarantee:
-        The same command after a broken connection, a kill or a restart finds the run that it had begun.
+        The same command after a broken connection, a kill or a restart finds the run that it had begun. Of commands
+        that begin at once one run stays, unless the server takes longer than ``Patience.settle`` to show a run.
     """
     place = place_of(server, order)
     last = None if new else latest(server, order, place)
@@ -124,11 +125,31 @@ def submit(server: Server, order: Order, *, new: bool = False) -> Submitted:
     stamp = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     name = f"{order.mark}{stamp}"
     key = _key(last) if continued else name
-    return Submitted(_begin(server, order, place, name, key), key, "continued" if continued else "new")
+    run = _begin(server, order, place, name, key)
+    if not new and (first := _first(server, order, place, run)).run_id != run.run_id:
+        server.ask(f"end the run {name}", partial(server.runs.run_service_terminate_run, run.run_id))
+        return Submitted(first, _key(first), "found")
+    return Submitted(run, key, "continued" if continued else "new")
 
 
 def latest(server: Server, order: Order, place: Place) -> Any:
-    """The newest run of the same content, or None."""
+    """The first run of the same content that is under way, or else the newest one, or None."""
+    found = _all(server, order, place)
+    return next((run for run in reversed(found) if run.state in UNFINISHED), found[0] if found else None)
+
+
+def _first(server: Server, order: Order, place: Place, run: Any) -> Any:
+    """The run that counts: this one, or an earlier one that somebody else began at the same moment.
+
+    Times are whole seconds. Once the next one has come, everybody who looks sees all runs of this one.
+    """
+    time.sleep(server.patience.settle)
+    rivals = [one for one in _all(server, order, place) if one.state in UNFINISHED and one.run_id != run.run_id]
+    return min([run, *rivals], key=lambda one: (one.created_at, one.run_id))
+
+
+def _all(server: Server, order: Order, place: Place) -> list[Any]:
+    """Every run of the same content, the newest first."""
     listed = partial(
         server.runs.run_service_list_runs,
         experiment_id=place.experiment_id,
@@ -136,7 +157,7 @@ def latest(server: Server, order: Order, place: Place) -> Any:
         filter=matching(CONTAINS, order.mark),
     )
     found = server.pages(f"list the runs named {order.mark}...", listed, "runs")
-    return next((run for run in found if run.display_name.startswith(order.mark)), None)
+    return [run for run in found if run.display_name.startswith(order.mark)]
 
 
 def _begin(server: Server, order: Order, place: Place, name: str, key: str) -> Any:
