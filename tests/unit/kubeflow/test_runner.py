@@ -14,5 +14,5 @@ def test_an_output_that_was_written_is_accepted(tmp_path):
 
 
 def test_an_output_that_nobody_wrote_is_named_although_every_task_ended_well(tmp_path):
-    with pytest.raises(ServiceError, match="bundle: expected an artifact at .*, found none"):
+    with pytest.raises(ServiceError, match=r"bundle: expected an artifact at .*, found none"):
         _require_written("bundle", str(tmp_path / "bundle"))
