@@ -46,7 +46,9 @@ def build(variant: str) -> str:
         }
         options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
         command = ["docker", "build", "--quiet", "--network", "none", "--tag", name, *options, str(context)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{name} was not built; docker build said:\n{(done.stdout + done.stderr)[-3000:]}")
         print(f"built {name} in {time.monotonic() - begun:.0f} s, {size(name) / 1e9:.2f} GB")
     write_inventory(name, OUT / name.replace(":", "-"))
     return name
@@ -121,7 +123,9 @@ def _wheels(lock: Path) -> Path:
 
 
 def _pip(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True)
+    command = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", *arguments]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"pip {arguments[0]} failed, see above; it looks where pip's own configuration on this machine says")
 
 
 def _revision() -> str:

@@ -60,8 +60,8 @@ for _ in range(5):
     loss = torch.nn.functional.cross_entropy(net(rows), torch.tensor([0, 1, 2, 0]))
     optimizer.zero_grad(); loss.backward(); optimizer.step(); losses.append(loss.item())
 net.eval()
-torch.onnx.export(net, (rows,), "/tmp/net.onnx", dynamo=True, external_data=False, verbose=False)
-(served,) = onnxruntime.InferenceSession("/tmp/net.onnx").run(None, {"input": rows.numpy()})
+torch.onnx.export(net, (rows,), "/tmp/net.onnx", input_names=["rows"], dynamo=True, external_data=False, verbose=False)
+(served,) = onnxruntime.InferenceSession("/tmp/net.onnx").run(None, {"rows": rows.numpy()})
 solved = torch.linalg.solve(torch.eye(3) * 2, torch.ones(3)).tolist()
 loaded = sorted({pathlib.Path(line.split()[-1]).name for line in open("/proc/self/maps") if "/nvidia/" in line})
 print("\\n" + json.dumps({"gpu": torch.cuda.is_available(), "learns": losses[-1] < losses[0], "solved": solved,
