@@ -50,7 +50,7 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
 
 def test_a_killed_training_goes_on_and_ends_where_one_process_ends(chain, places):
     """The step is killed, its processes end themselves, and the next start trains only what is missing."""
-    asked, made = dense(chain, epochs=60), places / "dense"
+    asked, made = dense(chain, epochs=40, batch_size=300), places / "dense"
     step = subprocess.Popen([sys.executable, "-c", RUN, chain.examples, asked, str(made)], start_new_session=True)
     try:
         while not epochs(places):
@@ -66,7 +66,7 @@ def test_a_killed_training_goes_on_and_ends_where_one_process_ends(chain, places
     reached = epochs(places)
     train(chain.examples, asked, made)
     assert epochs(places)[len(reached)] in (reached[-1], reached[-1] + 1)
-    assert epochs(places)[-1] == 60
+    assert epochs(places)[-1] == 40
     assert done >= 1
 
     alone = from_text(asked)
