@@ -14,7 +14,7 @@ import sys
 import threading
 import uuid
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -30,8 +30,8 @@ SCHEMA = Path(__file__).with_name("trainer.kubeflow.org_trainjobs.yaml")
 FROM_HERE = ("PATH", "HOME", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH")
 
 
-def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(age: int = 0) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def strict(schema):
@@ -56,6 +56,7 @@ class Cluster:
         allowed: What the token may do with TrainJobs.
         installed: Whether the server knows TrainJobs at all.
         runs: Whether jobs are executed; else they stand still until `finish`.
+        age: Seconds that a new job says it is old.
         secrets: By name, what containers find of them.
         expired: Whether the next watch is told that its version is too old.
     """
@@ -64,7 +65,7 @@ class Cluster:
         self.folder, self.url = folder, ""
         self.jobs, self.created, self.refused, self.events = {}, [], [], []
         self.allowed, self.installed, self.runs, self.expired = set(VERBS), True, False, False
-        self.secrets, self.asked, self.pods = {}, [], {}
+        self.secrets, self.asked, self.pods, self.age = {}, [], {}, 0
         self.changed = threading.Condition(threading.RLock())
         self._version, self._log, self._nodes = 0, [], []
         crd = yaml.load(SCHEMA.read_text(), Loader=yaml.CSafeLoader)
@@ -82,7 +83,7 @@ class Cluster:
 
     def create(self, body):
         job = copy.deepcopy(body)
-        job["metadata"] |= {"namespace": NAMESPACE, "uid": str(uuid.uuid4()), "creationTimestamp": now()}
+        job["metadata"] |= {"namespace": NAMESPACE, "uid": str(uuid.uuid4()), "creationTimestamp": now(self.age)}
         self.created.append(body)
         self._put("ADDED", job)
         if self.runs:

@@ -46,7 +46,7 @@ class Together:
         gpus_per_node: What each node must have; 0 trains on the CPU.
         data: The plan's ``examples`` part.
         settings: Training settings, decimals as texts.
-        dense: The plan's ``dense`` part, if the network is a fresh one.
+        dense: Architecture and seed, if the network is a fresh one.
         made: Else the artifacts that it comes from, ``pruned`` and ``dense``.
     """
 

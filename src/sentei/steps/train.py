@@ -69,8 +69,9 @@ def _fit(
     wanted, seed = distributed(plan["training"]), plan["seed"]
     if wanted is None:
         return fit(model, data, training, seed, stage="train", subject="dense", key=key, open_uri=open_uri)
+    dense = {"architecture": plan["architecture"], "seed": seed}
     request = Together.of(
-        wanted, stage="train", subject="dense", key=key, seed=seed, data=data, settings=training, dense=plan
+        wanted, stage="train", subject="dense", key=key, seed=seed, data=data, settings=training, dense=dense
     )
     return fit_together(model, request, wanted, launch, open_uri)
 

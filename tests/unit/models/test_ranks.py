@@ -15,7 +15,7 @@ from sentei.errors import ModelError
 from sentei.models import TrainSettings
 from sentei.models.loop import Loop
 from sentei.models.ranks import Ranks
-from tests.unit.models.together import CASES, network
+from tests.unit.models.together import CASES, network, train_all
 
 NUMBERS = ("n_saved", "losses", "held_out")
 DRAWN = ("random", "repeated")
@@ -44,7 +44,9 @@ def run_together(folder: Path, n_ranks: int) -> None:
 def results(tmp_path_factory):
     """Folders of the results, by the number of processes."""
     root = tmp_path_factory.mktemp("together")
-    for n_ranks in (1, 2, 3):
+    (root / "1").mkdir()
+    train_all(root / "1")
+    for n_ranks in (2, 3):
         run_together(root / str(n_ranks), n_ranks)
     return root
 

@@ -17,13 +17,38 @@ from sentei.recipe.distributed import Distributed
 from sentei.steps import layout
 from sentei.steps.finetune import finetune
 from sentei.steps.frozen import from_text, to_text
+from sentei.steps.plan import plan
+from sentei.steps.prune import prune
 from sentei.steps.together import Together, fit_together, write_result
 from sentei.steps.torchrun import launch_here
 from sentei.steps.train import train
 from sentei.steps.worker import failure
+from tests.unit.steps.conftest import Chain, one_thread
 
+TOY = """\
+name: toy
+seed: 3
+data: {source: digits, splits: {scoring: 100, selection: 300, calibration: 600, test: 200}}
+model: {architecture: mlp, kwargs: {hidden: [16]}}
+train: {epochs: 6, batch_size: 32}
+family: {variants: [{sparsity: 0.9, finetune: 2}]}
+claim: {epsilon: 0.03}
+ledger: {at: none}
+"""
 TWO = {"nodes": 1, "gpus_per_node": 0, "processes_per_node": 2, "time_limit_minutes": 10}
 RUN = "import sys; from sentei.steps.train import train; train(*sys.argv[1:])"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A dense network and a pruned one, made by one process."""
+    root = tmp_path_factory.mktemp("toy")
+    with one_thread(root):
+        made = Chain(root, TOY, plan(TOY))
+        made.make_dense()
+        prune(made.examples, to_text(made.plan.variants[0]), made["dense"], made["scores"], made["pruned"])
+        finetune(made.examples, made["pruned"], made["dense"], made["made"])
+    return made
 
 
 @pytest.fixture
@@ -33,9 +58,9 @@ def places(tmp_path, machine):
     return tmp_path
 
 
-def dense(chain, **training) -> str:
-    plan = from_text(to_text(chain.plan.dense))
-    return to_text({**plan, "training": {**plan["training"], "distributed": TWO, **training}})
+def dense(toy, **training) -> str:
+    part = from_text(to_text(toy.plan.dense))
+    return to_text({**part, "training": {**part["training"], "distributed": TWO, **training}})
 
 
 def epochs(folder: Path) -> list[int]:
@@ -48,10 +73,10 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
     return load_file(folder / layout.WEIGHTS)
 
 
-def test_a_killed_training_goes_on_and_ends_where_one_process_ends(chain, places):
+def test_a_killed_training_goes_on_and_ends_where_one_process_ends(toy, places):
     """The step is killed, its processes end themselves, and the next start trains only what is missing."""
-    asked, made = dense(chain, epochs=400), places / "dense"
-    step = subprocess.Popen([sys.executable, "-c", RUN, chain.examples, asked, str(made)], start_new_session=True)
+    asked, made = dense(toy, epochs=40, batch_size=300), places / "dense"
+    step = subprocess.Popen([sys.executable, "-c", RUN, toy.examples, asked, str(made)], start_new_session=True)
     try:
         while not epochs(places):
             assert step.poll() is None
@@ -59,20 +84,19 @@ def test_a_killed_training_goes_on_and_ends_where_one_process_ends(chain, places
         step.kill()
         step.wait()
         done = epochs(places)[-1]
-        while group := [line for line in _processes() if f" {step.pid} " in line]:
-            assert group
+        while any(f" {step.pid} " in line for line in _processes()):
             time.sleep(0.1)
     finally:
         _end_group(step.pid)
     reached = epochs(places)
-    train(chain.examples, asked, made)
+    train(toy.examples, asked, made)
     assert epochs(places)[len(reached)] in (reached[-1], reached[-1] + 1)
-    assert epochs(places)[-1] == 400
+    assert epochs(places)[-1] == 40
     assert done >= 1
 
     alone = from_text(asked)
     del alone["training"]["distributed"]
-    train(chain.examples, to_text(alone), places / "alone")
+    train(toy.examples, to_text(alone), places / "alone")
     one, two = weights(places / "alone"), weights(made)
     for name in one:
         np.testing.assert_allclose(two[name], one[name], atol=2e-2, err_msg=name)
@@ -92,31 +116,30 @@ def _end_group(session: int) -> None:
         return
 
 
-def test_a_variant_recovers_under_its_masks(chain, places):
-    name = "magnitude-l1-global-0.90-ft2"
-    with layout.writing(places / "pruned", "pruned", layout.reading(chain[f"pruned/{name}"]).inputs) as draft:
-        source = layout.reading(chain[f"pruned/{name}"])
+def test_a_variant_recovers_under_its_masks(toy, places):
+    source = layout.reading(toy["pruned"])
+    with layout.writing(places / "pruned", "pruned", source.inputs) as draft:
         for file in source.files:
             draft.write(file, source.file(file).read_bytes())
         facts = from_text(to_text(source.facts))
         facts["spec"]["recovery"]["distributed"] = TWO
         draft.facts.update(facts)
 
-    assert finetune(chain.examples, places / "pruned", chain["dense"], places / "made")["status"] == "ok"
-    one, two = weights(chain[f"made/{name}"]), weights(places / "made")
+    assert finetune(toy.examples, places / "pruned", toy["dense"], places / "made")["status"] == "ok"
+    one, two = weights(toy["made"]), weights(places / "made")
     assert set(one) == set(two)
     for part in one:
         np.testing.assert_allclose(two[part], one[part], atol=1e-4, err_msg=part)
 
 
-def test_a_training_that_diverges_is_a_fault_of_the_network(chain, places):
+def test_a_training_that_diverges_is_a_fault_of_the_network(toy, places):
     """Raised in another process, the error is the one that a single process raises."""
     with pytest.raises(ModelError, match="training diverged: the loss of epoch 1"):
-        train(chain.examples, dense(chain, learning_rate="1000", momentum="0.99", epochs=2), places / "dense")
+        train(toy.examples, dense(toy, learning_rate="1000", momentum="0.99", epochs=2), places / "dense")
     assert not (places / "dense").exists()
 
 
-def test_a_process_that_is_killed_ends_all(chain, places, machine):
+def test_a_process_that_is_killed_ends_all(toy, places, machine):
     """The second process kills itself while it builds the network; the first, which waits for it, is ended."""
     (places / "abrupt.py").write_text(
         "import os, signal\nfrom torch import nn\n"
@@ -127,13 +150,13 @@ def test_a_process_that_is_killed_ends_all(chain, places, machine):
     machine.syspath_prepend(places)
     machine.setenv("PYTHONPATH", f"{places}:{os.environ.get('PYTHONPATH', '')}")
     machine.setenv("SENTEI_FACTORIES", "abrupt")
-    plan = from_text(dense(chain))
-    plan["architecture"] |= {"name": "", "factory": "abrupt:build", "kwargs": {}}
+    part = from_text(dense(toy))
+    part["architecture"] |= {"name": "", "factory": "abrupt:build", "kwargs": {}}
     with pytest.raises(ServiceError, match="2 processes that train together: one was ended from outside"):
-        train(chain.examples, to_text(plan), places / "dense")
+        train(toy.examples, to_text(part), places / "dense")
 
 
-def test_time_is_bounded(chain, places):
+def test_time_is_bounded(toy, places):
     wanted = Distributed(processes_per_node=2).model_copy(update={"time_limit_minutes": 0.002})
     with pytest.raises(ServiceError, match=r"not done after 0\.002 minutes and was ended; raise distributed"):
         launch_here(places / "sent", places / "back", wanted)
@@ -144,8 +167,8 @@ def test_several_nodes_need_a_cluster(places):
         launch_here(places / "sent", places / "back", Distributed(nodes=2))
 
 
-def test_a_result_of_another_request_is_refused(chain, places):
-    model = _network(chain)
+def test_a_result_of_another_request_is_refused(toy, places):
+    model = _network(toy)
     request = Together.of(Distributed(nodes=2), stage="train", subject="dense", key="k", seed=0, data={}, settings={})
 
     def launch(sent, back, wanted):
@@ -155,10 +178,10 @@ def test_a_result_of_another_request_is_refused(chain, places):
         fit_together(model, request, Distributed(nodes=2), launch, None)
 
 
-def _network(chain):
+def _network(toy):
     from sentei.steps.networks import read_network
 
-    return read_network(layout.reading(chain["dense"]))
+    return read_network(layout.reading(toy["dense"]))
 
 
 def told(kind: str, rank: int, at: float) -> dict:

@@ -22,6 +22,8 @@ _ANSWER = (5, 30)
 """Seconds to wait for a connection, and for an answer."""
 _PATIENCE, _LONGEST_WAIT = 300.0, 15.0
 """Seconds for which a server that is away is asked again, and between two attempts at most."""
+_PAUSE = 1.0
+"""Seconds before a watch that broke is taken up again."""
 _UNKNOWN, _TAKEN = 404, 409
 _PASSING = {429, *range(500, 600)}
 
@@ -89,16 +91,15 @@ class Cluster:
         Raises:
             ServiceError: Watching is not allowed.
         """
-        found = self._ask("watch", lambda: self._stream(job["metadata"], seconds))
-        assert found is not None
         try:
-            for event in found:
+            for event in self._stream(job["metadata"], seconds):
                 yield event["object"]
         except ApiException as error:
             if error.status in (401, 403):
                 raise self._refused("watch", error) from error
+            time.sleep(_PAUSE)  # too old a version, or a server that is away: the caller looks again
         except HTTPError:
-            return  # the connection broke: the caller looks again
+            time.sleep(_PAUSE)  # the connection broke
 
     def events(self, name: str) -> list[str]:
         """What Kubernetes tells of a job, latest last; nothing where that may not be read."""

@@ -8,7 +8,7 @@ and ``failures/R/ATTEMPT/RANK.json`` says why an attempt failed.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,12 +73,14 @@ class Exchange:
 
     def take(self, folder: Path) -> bool:
         """Fetch a result of the request, verified; False if none is there yet."""
-        results = self._at("results", self.request)
-        for found in self.s3.objects(results):
-            if found.address.name == layout.MANIFEST:
-                fetch_bundle(str(found.address).removesuffix(layout.MANIFEST), folder, self.s3)
-                return True
+        for result in self._results():
+            fetch_bundle(result, folder, self.s3)
+            return True
         return False
+
+    def has_result(self) -> bool:
+        """Whether a result of the request is there."""
+        return any(True for _ in self._results())
 
     def keep(self, state: Path) -> None:
         """Put a state of the training there, over the older of the two; an unfinished upload spoils only that one."""
@@ -109,6 +111,11 @@ class Exchange:
         """What the processes of an attempt said of why they failed."""
         found = self.s3.objects(self._at("failures", self.request, attempt))
         return [json.loads(self.s3.read(one.address) or b"{}") for one in found]
+
+    def _results(self) -> Iterator[str]:
+        for found in self.s3.objects(self._at("results", self.request)):
+            if found.address.name == layout.MANIFEST:
+                yield str(found.address).removesuffix(layout.MANIFEST)
 
     def _at(self, *names: str) -> Address:
         place = self.home

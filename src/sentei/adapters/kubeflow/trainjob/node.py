@@ -14,6 +14,7 @@ from sentei.adapters.kubeflow.trainjob.exchange import Exchange
 from sentei.adapters.uris import open_uri
 from sentei.models.ranks import this_rank
 from sentei.steps.checkpoint import Checkpoint
+from sentei.steps.examples import open_split
 from sentei.steps.together import Together
 from sentei.steps.worker import telling, train_part
 
@@ -42,11 +43,13 @@ def main(place: str, request: str, attempt: str) -> None:
 
 
 def _received(exchange: Exchange) -> Path:
-    """The request on this node's disk, fetched by the first of its processes."""
+    """The request on this node's disk, fetched by the first of its processes, which prepares the rows as well."""
     folder = Path(gettempdir()) / f"sentei-request-{exchange.request[:32]}"
+    os.environ.setdefault("SENTEI_CACHE", str(Path(gettempdir()) / "sentei-examples"))
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         exchange.receive(folder)
+        open_split(Together.read(folder).data, "train", open_uri)
     return folder
 
 

@@ -150,10 +150,12 @@ class Running:
                     "distributed.time_limit_minutes: the training goes on from its last epoch"
                 )
             for changed in self.cluster.changes(job, min(_LOOK, int(left) + 1)):
-                if _ended(changed):
-                    break
+                if _ended(changed) and changed["metadata"]["uid"] == job["metadata"]["uid"]:
+                    return changed
             found = self.cluster.get(self.name)
             if found is None or found["metadata"]["uid"] != job["metadata"]["uid"]:
+                if self.exchange.has_result():
+                    return job  # another try of this task saw its end earlier, and deleted it
                 raise ServiceError(
                     f"TrainJob {self.cluster.namespace}/{self.name} was deleted while it ran; find out by whom, and "
                     "run the task again: the training goes on from its last epoch"
