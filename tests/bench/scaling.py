@@ -105,7 +105,7 @@ def network(name: str) -> dict[str, Any]:
     rng = np.random.default_rng(SEED)
     n = TRAIN_BATCH * TRAIN_STEPS
     images, labels = rng.integers(0, 256, (BATCH, *SHAPE), np.uint8), rng.integers(0, N_CLASSES, BATCH)
-    facts = {"name": name, "factory": "", "kwargs": {}, "input_shape": list(SHAPE), "n_classes": N_CLASSES}
+    facts = {"name": f"torchvision/{name}", "factory": "", "kwargs": {}, "input_shape": list(SHAPE), "n_classes": N_CLASSES}
     model = build(Architecture.from_dict(facts), seed=SEED)
     preprocessing = Preprocessing(0.00392157, (0.5,) * 3, (0.3,) * 3)
     data = {"input": {"shape": list(SHAPE), "dtype": "uint8"}, "preprocessing": preprocessing.to_dict()}
