@@ -31,6 +31,8 @@ class Scenario:
         cores: Of a pod that evaluates or calibrates; inference is assumed to scale with them.
         parallel: Variants at a time.
         disk: Bytes of a training pod for shards.
+        row_in_batch: Bytes that a network needs for each row of a batch: about three of the largest activations of
+            3.2 MB. Assumed.
         n_tested: Variants that are run on the calibration split; at most all.
     """
 
@@ -47,6 +49,7 @@ class Scenario:
     cores: int = 8
     parallel: int = 20
     disk: int = 256 << 30
+    row_in_batch: float = 10e6
     n_tested: int = 100
 
     @property
@@ -93,7 +96,7 @@ def tasks(figures: Mapping[str, Any], network: str, asked: Scenario) -> list[Tas
     opening = n_all * shard["known_bytes_per_row"] + ceil(n_all / asked.rows_per_shard) * shard["index_bytes_per_shard"]
     n_shards = ceil(asked.n_rows / asked.rows_per_shard)
     base = net["process_bytes"] + opening
-    inferring = base + BATCH * net["inference_bytes_per_row_of_a_batch"]
+    inferring = base + BATCH * asked.row_in_batch
     # A disk that holds all shards fetches each once; a smaller one fetches all of them again in every epoch.
     fits = n_shards * asked.rows_per_shard * row <= asked.disk
 

@@ -51,8 +51,8 @@ def _constants(record: dict[str, Any]) -> str:
             ),
             (f"{name}: trained rows in a second by one core (torch)", f"{net['training_rows_per_processor_s']:.1f}"),
             (
-                f"{name}: memory of a process, and of each row of a batch",
-                f"{_size(net['process_bytes'])}, {_size(net['inference_bytes_per_row_of_a_batch'])}",
+                f"{name}: memory of a process that has exported the network",
+                _size(net["process_bytes"]),
             ),
             (
                 f"{name}: weights, and the served file",

@@ -24,7 +24,6 @@ ROUND = {
             "column_bytes_per_row": 13,
             "inference_rows_per_processor_s": 5.0,
             "process_bytes": 10**6,
-            "inference_bytes_per_row_of_a_batch": 2000,
         }
     },
 }
@@ -43,6 +42,7 @@ ASKED = Scenario(
     parallel=2,
     n_tested=3,
     disk=10**8,
+    row_in_batch=2000.0,
 )
 
 

@@ -1,4 +1,4 @@
-"""Fetched shards on this machine's disk: checked, shared between processes, and never more than a limit."""
+"""Fetched shards on this machine's disk: checked, shared between processes, and kept below a limit."""
 
 import os
 import threading
@@ -18,6 +18,8 @@ ABANDONED_S = 24 * 3600
 
 class Disk:
     """Files by their SHA-256; the least recently used make room.
+
+    Fetches that go on at the same moment may exceed the limit by a file each.
 
     Args:
         folder: Where they are kept.

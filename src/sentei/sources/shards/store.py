@@ -74,9 +74,15 @@ class ShardStore:
         """
         found = np.empty((len(rows), *self.shape), self.dtype)
         shards = self.parts[rows]
+        alone: list[tuple[int, Numbers]] = []
         for number in self._in_order(np.unique(shards)):
             places = np.flatnonzero(shards == number)
-            found[places] = self._of_shard(number, rows[places] - self._starts[number])
+            inside = rows[places] - self._starts[number]
+            if self._comes_whole(number, inside):
+                found[places] = self._whole(number)[inside]
+            else:
+                alone.append((number, places))
+        self._fill(found, rows, alone)
         return found
 
     @contextmanager
@@ -101,11 +107,9 @@ class ShardStore:
         """The shards in the order in which they were announced, so that the next one is fetched first."""
         return sorted(map(int, numbers), key=lambda number: self._expected.get(number, len(self.parts)))
 
-    def _of_shard(self, number: int, inside: Numbers) -> Array:
-        shard = self._index.shards[number]
-        if number in self._loaded or number in self._expected or WHOLE * len(np.unique(inside)) >= shard.rows:
-            return self._whole(number)[inside]
-        return self._single_rows(shard, int(self._starts[number]), inside)
+    def _comes_whole(self, number: int, inside: Numbers) -> bool:
+        few = WHOLE * len(np.unique(inside)) < self._index.shards[number].rows
+        return number in self._loaded or number in self._expected or not few
 
     def _whole(self, number: int) -> Array:
         if number in self._loaded:
@@ -161,18 +165,30 @@ class ShardStore:
         local = self._objects.local(shard.name)
         return local or self._disk.path(shard, lambda path: self._objects.fetch(shard.name, path))
 
-    def _single_rows(self, shard: Shard, start: int, inside: Numbers) -> Array:
-        """Rows that lie side by side come in one request."""
-        wanted, places = np.unique(inside, return_inverse=True)
-        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1)
-        with ThreadPoolExecutor(min(N_REQUESTS, len(runs))) as threads:
-            data = b"".join(threads.map(lambda run: self._bytes(shard, int(run[0]), int(run[-1]) + 1), runs))
-        if len(data) != len(wanted) * self._index.row_bytes:
+    def _fill(self, found: Array, rows: Numbers, alone: list[tuple[int, Numbers]]) -> None:
+        """Rows that are read by themselves, many at a time; those that lie side by side come in one request."""
+        asked = []
+        for number, places in alone:
+            wanted, back = np.unique(rows[places] - self._starts[number], return_inverse=True)
+            runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1)
+            asked += [(number, run, places[np.isin(back, np.searchsorted(wanted, run))]) for run in runs]
+        if not asked:
+            return
+        with ThreadPoolExecutor(min(N_REQUESTS, len(asked))) as threads:
+            came = threads.map(lambda one: self._run(one[0], one[1]), asked)
+            for (number, run, places), some in zip(asked, came, strict=True):
+                found[places] = some[rows[places] - self._starts[number] - run[0]]
+
+    def _run(self, number: int, run: Numbers) -> Array:
+        """Rows of one shard that lie side by side, each checked by its digest."""
+        shard, first = self._index.shards[number], int(run[0])
+        data = self._bytes(shard, first, first + len(run))
+        if len(data) != len(run) * self._index.row_bytes:
             raise _damaged(shard)
-        rows = np.frombuffer(data, self.dtype.newbyteorder("<")).reshape(len(wanted), *self.shape)
-        if not np.array_equal(content_digests(rows), self.digests[start + wanted]):
+        some = np.frombuffer(data, self.dtype.newbyteorder("<")).reshape(len(run), *self.shape)
+        if not np.array_equal(content_digests(some), self.digests[self._starts[number] + run]):
             raise _damaged(shard)
-        return rows[places]
+        return some
 
     def _bytes(self, shard: Shard, first: int, stop: int) -> bytes:
         size = self._index.row_bytes
