@@ -43,7 +43,8 @@ TWO = Distributed(nodes=2, time_limit_minutes=5)
 def cluster(tmp_path, bucket, monkeypatch):
     """A cluster, and the environment of a step that may use it."""
     with kubernetes_api(tmp_path) as found:
-        found.secrets["s3"] = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        keys = {"access_key_id": "AWS_ACCESS_KEY_ID", "secret_access_key": "AWS_SECRET_ACCESS_KEY"}
+        found.secrets["s3"] = {key: os.environ[name] for key, name in keys.items()}
         for name in ("KUBERNETES_SERVICE_HOST", "KFP_POD_NAME", "KFP_POD_UID", "SENTEI_CHECKPOINTS"):
             monkeypatch.delenv(name, raising=False)
         wanted = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "SENTEI_NAMESPACE": NAMESPACE, "SENTEI_IMAGE": "sentei:1"}

@@ -21,7 +21,8 @@ PASSED_ON = (
     "SENTEI_FACTORIES",
 )
 """What the nodes find in their environment as the step does; never a secret."""
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+SECRETS = {"AWS_ACCESS_KEY_ID": "access_key_id", "AWS_SECRET_ACCESS_KEY": "secret_access_key"}
+"""Variables that come from a Secret, and the keys that it has for them: those that the steps' own pods read."""
 
 
 def name_of(stage: str, request: str) -> str:
@@ -81,8 +82,8 @@ def _environment(wanted: Distributed) -> list[dict[str, Any]]:
         {"name": name, "value": os.environ[name]} for name in PASSED_ON if os.environ.get(name)
     ]
     secret = os.environ.get("SENTEI_TRAINJOB_SECRET")
-    for name in SECRETS if secret else ():
-        env.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}})
+    for name, key in SECRETS.items() if secret else ():
+        env.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
     env.append({"name": "OMP_NUM_THREADS", "value": "1"})
     return env if wanted.gpus_per_node else [*env, {"name": "CUDA_VISIBLE_DEVICES", "value": ""}]
 
