@@ -88,7 +88,8 @@ def failure(told: Sequence[Mapping[str, Any]], n_processes: int) -> errors.Sente
             return known[one["class"]](one["message"])
         return errors.ServiceError(
             f"rank {one['rank']} of {n_processes} processes that train together ended with {one['class']}: "
-            f"{one['message']}; all were ended; the log says where"
+            f"{one['message']}; {n_processes - len(told)} ended without a word, as one does that is killed because "
+            "memory is short; all were ended: look at the log and at the pod's limits"
         )
     return None
 
