@@ -24,6 +24,7 @@ from tests.pipeline.place import RECIPE, Place
 
 pytestmark = pytest.mark.timeout(1800)
 FAMILY = {"variants": [{"sparsity": 0.3}, {"sparsity": 0.5, "finetune": 1}]}
+ROWS = "rows-of-all"  # an artifact names its rows by their address, too
 N_TASKS = 8 + 3 * len(FAMILY["variants"])
 
 
@@ -69,12 +70,13 @@ class Contained:
 
 def recipe_on(closed: Closed, bucket: str, place: Place) -> dict[str, Any]:
     """The recipe of the tiny run, with everything that lasts on S3."""
-    raw_s3(closed.s3).create_bucket(Bucket=bucket)
+    for name in (bucket, ROWS):
+        raw_s3(closed.s3).create_bucket(Bucket=name)
     place.write_rows()
-    raw_s3(closed.s3).upload_file(str(place.folder / "rows.npz"), bucket, "rows.npz")
+    raw_s3(closed.s3).upload_file(str(place.folder / "rows.npz"), ROWS, "rows.npz")
     (place.folder / "rows.npz").unlink()
     places = {"release": {"to": f"s3://{bucket}/releases"}, "ledger": {"at": f"s3://{bucket}/ledger"}}
-    return {**RECIPE, "data": {**RECIPE["data"], "path": f"s3://{bucket}/rows.npz"}, "family": FAMILY, **places}
+    return {**RECIPE, "data": {**RECIPE["data"], "path": f"s3://{ROWS}/rows.npz"}, "family": FAMILY, **places}
 
 
 @pytest.fixture(scope="module")
