@@ -13,8 +13,8 @@ from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
 from components.register.component import register
 from components.train.component import train
 from sentei.adapters.kubeflow.cluster import cluster_package, platform_package, step_name
-from sentei.adapters.kubeflow.manifests import pipeline_manifests, version_name
-from sentei.adapters.kubeflow.package import pipeline_names, recipe_text
+from sentei.adapters.kubeflow.manifests import pipeline_manifests
+from sentei.adapters.kubeflow.package import pipeline_names, recipe_text, version_name
 from sentei.errors import RecipeError
 from sentei.recipe import parse_recipe
 from sentei.recipe.platform import Platform
@@ -190,9 +190,9 @@ def test_kubernetes_objects_are_those_that_kubeflow_writes(tmp_path, name):
     package = platform_package(Platform(), name, IMAGE)
     documents = list(yaml.safe_load_all(package))
     (tmp_path / "plain.yaml").write_text(yaml.safe_dump(documents[0]))
-    version = version_name(package)
+    version = version_name(f"sentei-{name}", package)
     options = KubernetesManifestOptions(
-        pipeline_name=name,
+        pipeline_name=f"sentei-{name}",
         pipeline_version_name=version,
         pipeline_version_display_name=version,
         namespace="ours",
@@ -214,9 +214,8 @@ def test_kubernetes_objects_are_those_that_kubeflow_writes(tmp_path, name):
 def test_a_version_is_named_after_its_content(recipe):
     package = cluster_package(recipe)
     assert cluster_package(recipe) == package
-    assert version_name(package) == version_name("# a comment\n" + package)
-    assert version_name(package) != version_name(cluster_package(recipe, image=IMAGE + "0"))
-    assert version_name(package).startswith("compress-")
+    other = cluster_package(recipe, image=IMAGE + "0")
+    assert version_name("sentei-compress", package) != version_name("sentei-compress", other)
 
 
 @pytest.mark.parametrize(

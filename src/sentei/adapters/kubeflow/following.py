@@ -124,12 +124,6 @@ def mlflow_run(run: Any) -> tuple[str, str]:
     return address, root
 
 
-def mlflow_experiment(run: Any) -> str:
-    """Name of the experiment that Kubeflow's MLflow plugin was told; empty if it was told none."""
-    told = (run.plugins_input or {}).get("mlflow") or {}
-    return str(told.get("experiment_name", ""))
-
-
 def _details(run: Any) -> list[Any]:
     return list((run.run_details.task_details if run.run_details else None) or [])
 

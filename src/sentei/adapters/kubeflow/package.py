@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic_core import PydanticCustomError
 
+from sentei.certificate.canonical import sha256_hex
 from sentei.errors import ArtifactError, RecipeError
 from sentei.recipe.platform import Platform, pinned
 from sentei.steps.runtime import sources_digest
@@ -70,6 +71,30 @@ def pipeline_names() -> list[str]:
 def component_files() -> list[Path]:
     """The component.yaml of every shipped component."""
     return sorted(shipped("components").glob("*/component.yaml"))
+
+
+def uploaded_as(pipeline: str) -> str:
+    """Name of a shipped pipeline on a cluster, beside those of others.
+
+    Example:
+        >>> uploaded_as("compress")
+        'sentei-compress'
+    """
+    return f"sentei-{pipeline}"
+
+
+def version_name(pipeline: str, package: str) -> str:
+    """Name of the version with this package, wherever it is kept; no two packages share one.
+
+    Args:
+        pipeline: Name of the pipeline on the cluster.
+        package: YAML of one or two documents.
+
+    Example:
+        >>> version_name("sentei-compress", "pipelineInfo: {name: compress}")
+        'sentei-compress-a00eac0055ce'
+    """
+    return f"{pipeline}-{sha256_hex(package.encode())[:12]}"
 
 
 def require_image(platform: Platform, image: str | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentei.adapters.mlflow import tracking
 from sentei.adapters.mlflow.champion import Champion, champion_at, find_champion, require_served, tag_version
 from sentei.adapters.mlflow.revocation import Registration
-from sentei.adapters.uris import bundle_at, open_ledger, open_uri, require_lasting
+from sentei.adapters.uris import bundle_at, open_ledger, open_uri, require_trustworthy
 from sentei.errors import CertificateError
 from sentei.steps import layout
 from sentei.steps.account import NO_LEDGER
@@ -36,7 +36,7 @@ def fetch_champion(recipe: str, run_key: str, job_id: str, champion: str) -> Cha
 
     asked = parse_recipe(recipe)
     with stage("fetch-champion", asked.registered_model):
-        require_lasting(asked.ledger.at)
+        require_trustworthy(asked.ledger.at)
         served = find_champion(asked.registered_model, asked.recertify.alias)
         key = run_key or job_id
         params = {"pipeline": "recertify", "registered_model": asked.registered_model}

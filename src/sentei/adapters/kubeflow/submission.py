@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sentei.adapters.kubeflow.package import uploaded_as, version_name
 from sentei.adapters.kubeflow.server import Server
-from sentei.adapters.kubeflow.uploading import CONTAINS, experiment, matching, upload, version_name
+from sentei.adapters.kubeflow.uploading import CONTAINS, experiment, matching, upload
 from sentei.certificate.canonical import sha256_hex
 from sentei.errors import ServiceError
 
@@ -44,7 +45,7 @@ class Order:
     @property
     def uploaded_as(self) -> str:
         """Name of the pipeline on the server."""
-        return f"sentei-{self.pipeline}"
+        return uploaded_as(self.pipeline)
 
     @property
     def mark(self) -> str:

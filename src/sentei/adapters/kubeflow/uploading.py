@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sentei.adapters.kubeflow.package import version_name
 from sentei.adapters.kubeflow.server import Server
-from sentei.certificate.canonical import sha256_hex
 from sentei.errors import ServiceError
 
 EQUALS = "EQUALS"
@@ -46,16 +46,6 @@ def upload(server: Server, pipeline: str, package: str, namespace: str | None) -
             pipelineid=made.pipeline_id,
         )
         return server.make(f"keep version {name} of {pipeline}", send, look)
-
-
-def version_name(pipeline: str, package: str) -> str:
-    """Name of the version with this package; no two packages share one.
-
-    Example:
-        >>> version_name("sentei-compress", "pipelineInfo: {name: compress}")
-        'sentei-compress-5a5df0b4f2a1'
-    """
-    return f"{pipeline}-{sha256_hex(package.encode())[:12]}"
 
 
 def experiment(server: Server, name: str, namespace: str | None) -> Any:
