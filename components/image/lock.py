@@ -39,9 +39,9 @@ def pins() -> dict[str, str]:
 
 
 def closure() -> set[str]:
-    """Names of all that sentei with signatures needs on Linux."""
+    """Names of all that sentei needs on Linux, with signatures, and on a cluster."""
     found: set[tuple[str, str]] = set()
-    waiting = [("sentei", ""), ("sentei", "signing"), (ALONE, "alone")]
+    waiting = [("sentei", ""), ("sentei", "cluster"), ("sentei", "signing"), (ALONE, "alone")]
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in found:
