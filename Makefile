@@ -12,7 +12,7 @@ VENV_PACKAGE = test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y 
 help:
 	@echo "make demo       a certified model in the registry, from nothing, in minutes"
 	@echo "make test       every test but the following"
-	@echo "make acceptance containers, and services of other makers; as root, it installs and starts what it needs"
+	@echo "make acceptance the wheel, containers, services of other makers; as root, it installs and starts what it needs"
 	@echo "make images     the image of the components, with its bill of materials; VARIANT=cuda for GPUs"
 	@echo "make check      format, lint, types, import contracts, generated files"
 	@echo "make generated  component.yaml files, compiled pipelines, recipe schema"
@@ -34,7 +34,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 acceptance: $(READY)
-	$(BIN)/python -m pytest tests/acceptance tests/containers
+	$(BIN)/python -m pytest tests/wheel tests/acceptance tests/containers
 
 images: $(READY)
 	$(BIN)/python -m components.image.build $(VARIANT)
