@@ -34,7 +34,8 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 acceptance: $(READY)
-	$(BIN)/python -m pytest tests/wheel tests/acceptance tests/containers
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m acceptance tests/wheel tests/acceptance tests/pipeline tests/services
+	$(BIN)/python -m pytest -m acceptance tests/containers
 
 images: $(READY)
 	$(BIN)/python -m components.image.build $(VARIANT)

@@ -23,6 +23,8 @@ from tests.services.conftest import AWS
 # What builds bundles there builds them here.
 from tests.services.conftest import make_bundle as make_bundle
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
+
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 

@@ -9,7 +9,7 @@ from components.image.build import OUT, digest
 from components.image.engine import base_image
 from tests.containers.conftest import answer, inside
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 ISOLATED = ("--network", "none", "--read-only", "--tmpfs", "/tmp")
 
 

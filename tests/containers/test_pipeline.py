@@ -22,7 +22,7 @@ from sentei.adapters.signing.keys import KEY, make_keys
 from tests.containers.conftest import Closed, answer, raw_s3
 from tests.pipeline.place import RECIPE, Place
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 FAMILY = {"variants": [{"sparsity": 0.3}, {"sparsity": 0.5, "finetune": 1}]}
 ROWS = "rows-of-all"  # an artifact names its rows by their address, too
 N_TASKS = 8 + 3 * len(FAMILY["variants"])

@@ -14,6 +14,8 @@ from sentei.adapters.mlflow.connection import connect
 from sentei.certificate.canonical import sha256_hex
 from tests.pipeline.place import RECIPE, ended, kill_group, until
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
+
 MODEL = "sentei-again"
 # What the splits leave of the 1797 digits is fresh: these rows stand for those that arrive later.
 SPLITS = {"train": 400, "scoring": 50, "selection": 250, "calibration": 400, "test": 100}

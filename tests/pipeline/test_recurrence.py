@@ -9,6 +9,8 @@ import pytest
 
 from tests.pipeline.place import RECIPE
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
+
 MODEL = "sentei-weekly"
 WEEKLY = RECIPE | {
     "name": "weekly",

@@ -128,8 +128,8 @@ def pipeline(run: Run, made: Path, recipe: str) -> dict:
     run.task("test-dense", evaluate("test", dense, "dense-test"))
 
     def register():
-        folders = [path(run.folder, name) for name in ("verdict", "chosen", "test", "dense-test", "bundle")]
-        tasks.register(recipe, given["decision"], given["parent"], *folders)
+        parts = [path(run.folder, name) for name in ("verdict", "chosen", "test", "dense-test")]
+        tasks.register(recipe, given["decision"], given["parent"], *parts, dense, path(run.folder, "bundle"))
 
     task = run.task("register", register, killed_after=1)
     run.again(task, register)

@@ -94,6 +94,7 @@ def alongside(act, *arguments, **named) -> threading.Thread:
     return thread
 
 
+@pytest.mark.acceptance
 def test_a_network_is_trained_by_two_nodes_as_by_one_process(cluster, tmp_path):
     """The job runs for real, each node with its own disk; tried again, the task takes the result and starts no job."""
     cluster.runs = True

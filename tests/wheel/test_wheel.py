@@ -16,7 +16,7 @@ import yaml
 from tests.pipeline.place import MODEL, RECIPE, Place
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 
 
 def run(*command: str | Path) -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sentei.recipe.platform import Secrets
-
 if TYPE_CHECKING:
     from sentei.recipe.platform import Platform
 
 
 def _secrets(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    from sentei.recipe.platform import Secrets
+
     pairs = dict(text.partition("=")[::2] for text in given)
     if unknown := [text for text in given if text.partition("=")[0] not in Secrets.model_fields or "=" not in text]:
         expected = ", ".join(f"{name}=NAME" for name in Secrets.model_fields)

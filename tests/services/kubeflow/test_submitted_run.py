@@ -14,7 +14,13 @@ import pytest
 from tests.services.kubeflow.recipe import cluster_recipe, write
 from tests.services.kubeflow.server import Kubeflow
 
-pytestmark = pytest.mark.timeout(1800)  # a whole pipeline, which others may slow down
+# Whole pipelines, which others may slow down.
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
+
+
+def heed_interrupts():
+    """What a shell starts in the background ignores Ctrl-C, and hands that on; a terminal's commands do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -28,7 +34,13 @@ class Cluster:
     def sentei(self, *arguments):
         command = [sys.executable, "-m", "sentei.cli", *arguments, "--host", self.kubeflow.url]
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_interrupts,  # noqa: PLW1509  # one signal is set, no lock is taken
         )
 
     def ended(self, *arguments):

@@ -140,7 +140,10 @@ def test_a_training_that_diverges_is_a_fault_of_the_network(toy, places):
 
 
 def test_a_process_that_is_killed_ends_all(toy, places, machine):
-    """The second process kills itself while it builds the network; the first, which waits for it, is ended."""
+    """The second process kills itself while it builds the network; the first, which waits for it, is ended.
+
+    Whether the first one notices, or torchrun before it, is a matter of luck; each says which kind of end it was.
+    """
     (places / "abrupt.py").write_text(
         "import os, signal\nfrom torch import nn\n"
         "def build(input_shape, n_classes, **kwargs):\n"
@@ -153,7 +156,7 @@ def test_a_process_that_is_killed_ends_all(toy, places, machine):
     part = from_text(dense(toy))
     part["architecture"] |= {"name": "", "factory": "abrupt:build", "kwargs": {}}
     with pytest.raises(
-        ServiceError, match=r"rank 0 of 2 processes .* 1 ended without a word, as one does that is killed"
+        ServiceError, match="2 processes .*(ended without a word, as one does that is killed|was ended from outside)"
     ):
         train(toy.examples, to_text(part), places / "dense")
 

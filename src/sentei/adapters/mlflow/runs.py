@@ -1,6 +1,8 @@
 """Finding and making runs: the parent by its key, the nested ones by their variant."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sentei.adapters.mlflow.connection import artifact_root, asking
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 RUN_KEY = "sentei.run_key"
 VARIANT = "sentei.variant"
+SETTLES_S = 0.5
+"""Longer than a server takes to show a run that it was asked for."""
 
 
 def find_experiment(client: "MlflowClient", name: str) -> str:
@@ -50,7 +54,7 @@ def open_parent(client: "MlflowClient", experiment: str, run_key: str, name: str
     outer = find_outer(client, pipeline_run)
     place = outer.info.experiment_id if outer else find_experiment(client, experiment)
     mine = client.create_run(place, run_name=name, tags={RUN_KEY: run_key, **outer_tags(outer, pipeline_run)})
-    return _first(client, mine, find_parent(client, run_key))
+    return _first(client, mine, _settled(partial(find_parent, client, run_key)))
 
 
 def find_variants(client: "MlflowClient", parent: "Run") -> dict[str, "Run"]:
@@ -79,6 +83,17 @@ def drop_doubles(client: "MlflowClient", parent: "Run") -> None:
         for run in _nested(client, parent):
             if run.info.run_id not in kept:
                 client.delete_run(run.info.run_id)
+
+
+def _settled(look: "Callable[[], Run | None]") -> "Run | None":
+    """What two looks in a row find: a run that was stamped earlier may become visible later."""
+    found = look()
+    while True:
+        time.sleep(SETTLES_S)
+        again = look()
+        if again is None or (found is not None and found.info.run_id == again.info.run_id):
+            return again
+        found = again
 
 
 def _first(client: "MlflowClient", mine: "Run", found: "Run | None") -> "Run":
