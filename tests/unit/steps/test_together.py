@@ -156,7 +156,7 @@ def test_a_process_that_is_killed_ends_all(toy, places, machine):
     part = from_text(dense(toy))
     part["architecture"] |= {"name": "", "factory": "abrupt:build", "kwargs": {}}
     with pytest.raises(
-        ServiceError, match="2 processes .*(ended without a word, as one does that is killed|was ended from outside)"
+        ServiceError, match=r"2 processes .*(ended without a word, as one does that is killed|was ended from outside)"
     ):
         train(toy.examples, to_text(part), places / "dense")
 
