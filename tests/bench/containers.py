@@ -7,6 +7,7 @@ its container is killed as its fine-tuning begins; what the same command then do
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,11 +120,13 @@ def _servers(folder: Path) -> Iterator[tuple[tuple[str, str], ...]]:
     endpoint, tracking = f"http://127.0.0.1:{s3}", f"http://127.0.0.1:{mlflow}"
     environment = {**AWS, "AWS_ENDPOINT_URL": endpoint, "MLFLOW_TRACKING_URI": tracking, "OMP_NUM_THREADS": "1"}
     os.environ.update(environment)
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     with (
-        served(["moto.server", "-H", "127.0.0.1", "-p", str(s3)], endpoint, folder / "s3.log", AWS),
+        served(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3)], endpoint, folder / "s3.log", AWS
+        ),
         served(command, f"{tracking}/health", folder / "mlflow.log", QUIET),
     ):
         yield tuple(environment.items())

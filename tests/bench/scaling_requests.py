@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def requests() -> dict[str, Any]:
         root, port = Path(text), free_port()
         np.savez(root / "rows.npz", x=rows().inputs, y=rows().labels)
         url = f"http://127.0.0.1:{port}"
-        with served(["moto.server", "-H", "127.0.0.1", "-p", str(port)], url, root / "log", AWS):
+        with served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], url, root / "log", AWS):
             os.environ |= {**AWS, "AWS_ENDPOINT_URL": url, "SENTEI_EVENTS": os.devnull}
             boto3.client("s3").create_bucket(Bucket="counted")
             with counted(url) as (front, seen):

@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,11 +63,11 @@ def closed(client, tmp_path_factory) -> Iterator[Closed]:
         host = network.attrs["IPAM"]["Config"][0]["Gateway"]
         s3, mlflow = free_port(host), free_port(host)
         urls = f"http://{host}:{s3}", f"http://{host}:{mlflow}"
-        tracking = ["mlflow", "server", "--host", host, "--port", str(mlflow), "--workers", "1"]
+        tracking = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(mlflow), "--workers", "1"]
         tracking += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
         tracking += ["--artifacts-destination", "s3://mlflow-artifacts/root"]
         env = {**AWS, **QUIET, "MLFLOW_S3_ENDPOINT_URL": urls[0]}
-        with served(["moto.server", "-H", host, "-p", str(s3)], urls[0], folder / "s3.log", AWS):
+        with served([sys.executable, "-m", "moto.server", "-H", host, "-p", str(s3)], urls[0], folder / "s3.log", AWS):
             raw_s3(urls[0]).create_bucket(Bucket="mlflow-artifacts")
             with (
                 served(tracking, f"{urls[1]}/health", folder / "mlflow.log", env),
