@@ -60,8 +60,8 @@ family:
 """
     assert mistakes(text) == [
         "claim: required, but missing",
-        "data.source (line 4): expected one of fashion-mnist, digits, shapes, idx, images, masks, npz, shards, factory; "
-        "received 'digit'; did you mean 'digits'?",
+        "data.source (line 4): expected one of fashion-mnist, digits, shapes, idx, images, masks, npz, shards, "
+        "factory; received 'digit'; did you mean 'digits'?",
         "data.splits.calibration (line 5): expected a valid integer; received '600'",
         "data.splits.scoring (line 5): expected greater than or equal to 1; received 0",
         "data.splits.tset (line 5): unknown name; did you mean 'test'?",
