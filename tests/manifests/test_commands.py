@@ -44,10 +44,10 @@ class Cluster:
         variables = kubelet.environment(self.objects, self.secrets, pod)
         # The accounts' job asks http://mlflow:5000: here that name leads nowhere.
         variables |= {key: value for key, value in self._addresses().items() if key in variables}
-        words = [*kubelet.arguments(pod, variables)]
+        program, *words = kubelet.arguments(pod, variables)
         places = {**kubelet.mounted(self.objects, pod, here), "/tmp": str(here / "tmp")}
         words = [_here(word, places) for word in words]
-        words = [f"--port={self.mlflow}" if word.startswith("--port=") else word for word in words]
+        words = [program, *(f"--port={self.mlflow}" if word.startswith("--port=") else word for word in words)]
         variables = {key: _here(value, places) for key, value in variables.items()}
         return words, {
             "env": {**variables, "TMPDIR": places["/tmp"], "PYTHONDONTWRITEBYTECODE": "1"},
