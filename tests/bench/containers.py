@@ -104,10 +104,13 @@ def _after_a_failure(place: Place, options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _kill(event: dict[str, Any], *, contained: bool) -> None:
-    if contained:  # a container's host name is its identifier
-        subprocess.run(["docker", "kill", event["host"]], check=True, capture_output=True)
-    else:
+    if not contained:
         os.kill(event["pid"], signal.SIGKILL)
+        return
+    listing = ["docker", "ps", "--no-trunc", "--format", "{{.ID}} {{.Command}}"]
+    listed = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.splitlines()
+    (first, *_) = [line.split()[0] for line in listed if "def finetune(" in line or "execute finetune" in line]
+    subprocess.run(["docker", "kill", first], check=True, capture_output=True)
 
 
 def _is(event: dict[str, Any], kind: str, stage: str) -> bool:
