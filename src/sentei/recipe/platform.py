@@ -12,7 +12,17 @@ from sentei.recipe.numbers import Count
 from sentei.recipe.section import Section
 
 StepName = Literal[
-    "plan", "train", "score-importance", "prune", "finetune", "evaluate", "calibrate", "register", "recertify"
+    "plan",
+    "train",
+    "score-importance",
+    "prune",
+    "finetune",
+    "evaluate",
+    "calibrate",
+    "register",
+    "fetch-champion",
+    "retest",
+    "conclude",
 ]
 """A component; ``evaluate`` is also what the tasks ``test`` and ``test-dense`` run."""
 
@@ -76,7 +86,7 @@ class Secrets(Section):
     s3: Name | None = Field(None, description="with access_key_id and secret_access_key; none where a role is assumed")
     mlflow: Name | None = Field(None, description="with username and password")
     signing: Name | None = Field(
-        None, description="with sentei.key (and password, if it has one), mounted into register and recertify alone"
+        None, description="with sentei.key (and password, if it has one), mounted into register and conclude alone"
     )
     pull: Name | None = Field(None, description="registry credentials, to pull the image")
 

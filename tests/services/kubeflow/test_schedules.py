@@ -189,3 +189,14 @@ def test_the_next_times_are_those_after_the_start_and_before_the_end():
         "next: Mon 2026-12-07 03:00:00 UTC, Tue 2026-12-08 03:00:00 UTC",
     ]
     assert lines(Recurrence(every=7 * 86400), NOW)[1].startswith("next: Thu 2026-12-03 19:30:00 UTC, Thu 2026-12-10")
+
+
+def test_the_other_pipeline_recurs_as_well(kubeflow, sentei):
+    """What README says to type: the champion is tested again every week."""
+    told = sentei("schedule", "RECIPE", "--every", "7d", "--pipeline", "recertify")
+    assert "scheduled digits-small-recertify\n  every 7 days\n  next: " in told
+    (made,) = kubeflow.recurring.values()
+    version = kubeflow.versions[made.pipeline_version_reference.pipeline_version_id]
+    assert version.display_name.startswith("sentei-recertify-")
+    executors = version.pipeline_spec["pipeline_spec"]["deploymentSpec"]["executors"]
+    assert {"exec-fetch-champion", "exec-retest", "exec-conclude"} <= set(executors)

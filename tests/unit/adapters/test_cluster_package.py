@@ -1,5 +1,7 @@
 """The recipe's platform in a package: what Kubeflow's own functions would have written."""
 
+from typing import get_args
+
 import pytest
 import yaml
 from google.protobuf import json_format
@@ -17,7 +19,7 @@ from sentei.adapters.kubeflow.manifests import pipeline_manifests
 from sentei.adapters.kubeflow.package import pipeline_names, recipe_text, version_name
 from sentei.errors import RecipeError
 from sentei.recipe import parse_recipe
-from sentei.recipe.platform import Platform
+from sentei.recipe.platform import Platform, StepName
 
 IMAGE = "registry.example/sentei:3fa1c09e77b2"
 PLATFORM = """
@@ -138,6 +140,21 @@ def test_register_alone_gets_the_signing_key(documents, tmp_path):
     assert {"name": "SENTEI_SIGNING_KEY", "value": "/etc/sentei/signing/sentei.key"} in environment
     others = [label for label in documents[0]["deploymentSpec"]["executors"] if label != "exec-register"]
     assert not [label for label in others if "signing" in str(pod_of(documents, label))]
+
+
+def test_what_concludes_a_recertification_signs_and_may_be_equipped(recipe):
+    """The other pipeline has steps of its own names; every one of them is a step that a recipe can name."""
+    package, kubernetes = yaml.safe_load_all(cluster_package(recipe, "recertify"))
+    executors = package["deploymentSpec"]["executors"]
+    signers = [label for label in executors if "secretAsVolume" in pod_of((package, kubernetes), label)]
+    assert signers == ["exec-conclude"]
+    assert {step_name(one) for one in executors.values()} == {"fetch-champion", "retest", "conclude"}
+
+
+@pytest.mark.parametrize("pipeline", pipeline_names())
+def test_every_step_of_every_pipeline_can_be_named_in_a_recipe(recipe, pipeline):
+    package = next(yaml.safe_load_all(cluster_package(recipe, pipeline)))
+    assert {step_name(one) for one in package["deploymentSpec"]["executors"].values()} <= set(get_args(StepName))
 
 
 def test_both_documents_are_what_kubeflow_reads(documents, tmp_path):

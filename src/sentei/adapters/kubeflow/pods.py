@@ -8,7 +8,7 @@ from sentei.recipe.platform import Accelerator, Platform, Step, Toleration
 
 SCRATCH = "/tmp"  # in the container: the one place that every pod may write to
 KEYS = "/etc/sentei/signing"
-SIGNERS = ("register", "recertify")
+SIGNERS = ("register", "conclude")
 TRAINERS = ("train", "finetune")
 _SCALE = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _SCALE |= {f"{unit}i": 1024 ** (index + 1) for index, unit in enumerate("KMGTPE")}

@@ -141,7 +141,7 @@ class Server:
     def _once(self, call: Callable[..., T]) -> T:
         try:
             return call(_request_timeout=(self.patience.connect, self.patience.answer))
-        except Exception as error:
+        except Exception as error:  # the client and what it stands on raise many types; what is no failure goes on
             failure = failure_of(error)
             if failure is None:
                 raise

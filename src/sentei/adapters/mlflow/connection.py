@@ -82,7 +82,7 @@ def asking(request: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # told apart by where it comes from, so that nothing heavy is imported for its types
         if type(error).__module__.partition(".")[0] not in _FOREIGN and not isinstance(error, OSError | ImportError):
             raise
         raise ServiceError(
