@@ -108,10 +108,10 @@ def _links(server: "Server", run: Any) -> None:
 
 def _outcome(run: Any) -> None:
     """The verdict and its run in MLflow, where this machine can ask it; the key to find it by elsewhere."""
+    from sentei.adapters.kubeflow.following import run_key
     from sentei.adapters.mlflow.lookup import recorded
 
-    parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
-    key, found = parameters.get("run_key") or run.run_id, None
+    key, found = run_key(run), None
     with suppress(SenteiError):  # the run has succeeded, whatever MLflow says of it to this machine
         found = recorded(key)
     if found is None:
@@ -130,6 +130,7 @@ def explain(server: "Server", last: "Watch") -> NoReturn:
     from sentei.adapters.kubeflow.following import errors, logs
     from sentei.cli.cause import cause
 
+    _close(last.run)
     failed = ", ".join(task.name for task in last.tasks if task.count("FAILED")) or "no task that it names"
     where = f"{server.access.host}/#/runs/details/{last.run.run_id}"
     told = f"the run {last.run.state.lower()} at: {failed}"
@@ -139,6 +140,17 @@ def explain(server: "Server", last: "Watch") -> NoReturn:
             raise type(error)(f"{told}\n{error}\nThe logs: {where}") from error
     said = errors(last.run) or "the server does not say why"
     raise ServiceError(f"{told}\n{said}\nThe logs: {where}; the same command continues the run")
+
+
+def _close(run: Any) -> None:
+    """Tell MLflow that a run has failed: no task of it is left to say so, and only Kubeflow's plugin would."""
+    from sentei.adapters.kubeflow.following import run_key
+    from sentei.adapters.mlflow.lookup import recorded
+    from sentei.adapters.mlflow.tracking import fail_run
+
+    with suppress(SenteiError):  # the run's own error is the one to report
+        if recorded(run_key(run)):  # this machine knows where MLflow is
+            fail_run(run_key(run))
 
 
 def _again(server: "Server", run_id: str) -> str:

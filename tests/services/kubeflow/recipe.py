@@ -8,14 +8,17 @@ IMAGE = "registry.example/sentei:3fa1c09e77b2"
 
 
 def cluster_recipe(volume, tracking="http://mlflow.example:5000", **changes):
-    """The smallest recipe that is certified: digits, one variant; ledger and releases on the volume."""
+    """The smallest recipe that is certified: digits, one variant; ledger and releases on the volume.
+
+    Of the 1797 digits 597 are in no split: they are fresh rows for a recertification.
+    """
     environment = {"HOME": str(volume), "SENTEI_CACHE": f"{volume}/examples"}
     environment |= {"MLFLOW_TRACKING_URI": tracking} if tracking else {}
     return {
         "name": "digits-small",
         "data": {
             "source": "digits",
-            "splits": {"train": "rest", "scoring": 100, "selection": 300, "calibration": 600, "test": 200},
+            "splits": {"train": 400, "scoring": 50, "selection": 250, "calibration": 400, "test": 100},
         },
         "model": {"architecture": "mlp", "kwargs": {"hidden": [16]}},
         "train": {"epochs": 12, "learning_rate": 0.05, "batch_size": 16},

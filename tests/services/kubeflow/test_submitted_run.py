@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -116,6 +117,45 @@ def test_a_failed_task_ends_with_the_code_of_its_cause_and_the_same_command_cont
     ours = [key for key in keys if key.startswith("no-rows")]
     assert len(ours) == 2
     assert len(set(ours)) == 1
+
+
+def test_a_refusal_is_a_result_and_the_exit_code_says_no_more_than_that(cluster, certified):
+    hopeless = {"family": {"variants": [{"sparsity": 0.99}]}, "claim": {"kind": "accuracy_drop", "epsilon": 0}}
+    recipe = write(cluster.folder, cluster_recipe(cluster.folder / "volume", None, **hopeless), "hopeless.yaml")
+    before = list((cluster.folder / "volume" / "released").iterdir())
+    code, out, err = cluster.ended("submit", recipe, "--interval", "0.3")
+    assert code == 0, out + err
+    assert re.search("^refused: nothing was certified: ", out, re.MULTILINE), out
+    assert list((cluster.folder / "volume" / "released").iterdir()) == before
+
+
+def test_a_run_that_fails_while_it_is_watched_is_failed_in_mlflow_too(cluster, certified):
+    steep = {"name": "steep", "train": {"epochs": 2, "learning_rate": 1e30, "batch_size": 16}}
+    recipe = write(cluster.folder, cluster_recipe(cluster.folder / "volume", None, **steep), "steep.yaml")
+    code, out, err = cluster.ended("submit", recipe, "--interval", "0.3")
+    assert code == 5, out + err
+    assert "ModelError: the run failed at: train" in err
+    assert "training diverged" in err
+    with sqlite3.connect(cluster.folder / "volume" / "mlflow.db") as database:
+        told = database.execute(
+            "select runs.status from runs join experiments using (experiment_id) where experiments.name = 'steep'"
+        )
+        assert told.fetchall() == [("FAILED",)]
+
+
+def test_a_schedule_that_fires_tests_the_served_champion_again(cluster, certified):
+    recipe = write(cluster.folder, cluster_recipe(cluster.folder / "volume", None), "again.yaml")
+    code, out, err = cluster.ended("schedule", recipe, "--every", "7d", "--pipeline", "recertify")
+    assert code == 0, out + err
+    (recurring,) = cluster.kubeflow.recurring.values()
+    run = cluster.kubeflow.fire(recurring)
+    code, out, err = cluster.ended("follow", run.run_id, "--interval", "0.3")
+    assert code == 0, out + err
+    for task in ("fetch-champion", "retest", "conclude"):
+        assert re.search(rf"^  {task}: done, \d+ s$", out, re.MULTILINE), out
+    with sqlite3.connect(cluster.folder / "volume" / "mlflow.db") as database:
+        told = database.execute("select value from model_version_tags where key = 'recertification'")
+        assert told.fetchall() == [("recertified",)]
 
 
 def test_ctrl_c_leaves_the_run_running_and_says_how_to_follow_it(cluster):

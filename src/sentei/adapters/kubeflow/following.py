@@ -124,6 +124,12 @@ def mlflow_run(run: Any) -> tuple[str, str]:
     return address, root
 
 
+def run_key(run: Any) -> str:
+    """The key under which MLflow holds what a run records: its id, if it was begun without one, as schedules do."""
+    parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
+    return str(parameters.get("run_key") or run.run_id)
+
+
 def _details(run: Any) -> list[Any]:
     return list((run.run_details.task_details if run.run_details else None) or [])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sentei.adapters.kubeflow.following import run_key
 from sentei.adapters.kubeflow.package import uploaded_as, version_name
 from sentei.adapters.kubeflow.server import Server
 from sentei.adapters.kubeflow.uploading import CONTAINS, experiment, matching, upload
@@ -121,15 +122,15 @@ def submit(server: Server, order: Order, *, new: bool = False) -> Submitted:
     place = place_of(server, order)
     last = None if new else latest(server, order, place)
     if last is not None and last.state in UNFINISHED:
-        return Submitted(last, _key(last), "found")
+        return Submitted(last, run_key(last), "found")
     continued = last is not None and last.state in STOPPED
     stamp = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     name = f"{order.mark}{stamp}"
-    key = _key(last) if continued else name
+    key = run_key(last) if continued else name
     run = _begin(server, order, place, name, key)
     if not new and (first := _first(server, order, place, run)).run_id != run.run_id:
         server.ask(f"end the run {name}", partial(server.runs.run_service_terminate_run, run.run_id))
-        return Submitted(first, _key(first), "found")
+        return Submitted(first, run_key(first), "found")
     return Submitted(run, key, "continued" if continued else "new")
 
 
@@ -206,9 +207,3 @@ def with_plugins(order: Order, body: Any, make: Any) -> Any:
             raise ServiceError(f"--mlflow-by-plugin: {told} under platform.environment instead") from error
     body.plugins_input = None
     return make(body)
-
-
-def _key(run: Any) -> str:
-    config = run.runtime_config
-    parameters = (config.parameters if config else None) or {}
-    return str(parameters.get("run_key") or run.display_name)
