@@ -5,8 +5,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
-from scipy.special import expit, ndtr
 from torch.nn import functional as F
 
 from sentei.intervals.activation import Activation, Entries
@@ -130,6 +128,9 @@ def gelu() -> Activation:
     Its slope Phi(x) + x phi(x) is 0 at one point below 0, which a root finder gives to the last digits; the slope's own
     slope phi(x) (2 - x^2) is 0 at plus and minus the root of 2, where the slope is 1.129 and -0.129.
     """
+    from scipy.optimize import brentq  # most of a second, which networks without such a function need not wait for
+    from scipy.special import ndtr
+
     least = brentq(lambda x: ndtr(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi), -2.0, 0.0, xtol=1e-14)
 
     def slope(x: torch.Tensor) -> torch.Tensor:
@@ -146,6 +147,9 @@ def silu() -> Activation:
     Its slope s + x s (1 - s) is 0 where 1 + x (1 - s(x)) = 0; the slope's own slope s (1 - s) (2 + x (1 - 2 s)) is 0
     where x tanh(x / 2) = 2, at plus and minus 2.3994, where the slope is 1.0998 and -0.0998.
     """
+    from scipy.optimize import brentq  # as above
+    from scipy.special import expit
+
     least = brentq(lambda x: 1 + x * expit(-x), -3.0, -1.0, xtol=1e-14)
     steepest = brentq(lambda x: x * math.tanh(x / 2) - 2, 2.0, 3.0, xtol=1e-14)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from sentei.sparsity.curves import Curves
 from sentei.structure import Group
@@ -36,6 +35,8 @@ def damage_at(curves: Curves, group: Group, counts: Sequence[int]) -> Numbers:
         >>> damage_at(Curves(0.0, {"conv1": {2: 0.9, 4: 0.2}}), group, [1, 2, 3, 6, 8]).round(2).tolist()
         [1.25, 0.9, 0.55, 0.1, 0.0]
     """
+    from scipy.optimize import isotonic_regression  # most of a second, which only a search has to wait for
+
     probed = dict(curves.damage.get(group.name, {}))
     if curves.dense is None or not set(probed) - {group.n_units}:
         raise ValueError(f"the sensitivity of {group.name!r} is unknown; call measure_curves for this network first")

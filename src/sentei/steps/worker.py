@@ -41,7 +41,7 @@ def train_part(
     request = Together.read(sent)
     _require_devices(request.gpus_per_node)
     torch.set_num_threads(max(1, threads(shared=True) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # the other switch imports torch's compiler first, for seconds
     with joined_ranks() as ranks:
         if ranks.n_ranks != request.n_processes:
             raise errors.ServiceError(
