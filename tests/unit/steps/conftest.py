@@ -109,7 +109,7 @@ class Chain:
 @contextmanager
 def one_thread(root: Path) -> Iterator[pytest.MonkeyPatch]:
     """A machine with one core, whose caches and events stay below ``root``; torch is left as it was."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTEI_CACHE", str(root / "cache"))
         patch.setenv("SENTEI_EVENTS", os.devnull)
@@ -117,7 +117,7 @@ def one_thread(root: Path) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
         yield patch
     torch.set_num_threads(before[0])
-    torch.use_deterministic_algorithms(before[1])
+    torch.set_deterministic_debug_mode(before[1])
 
 
 def whole_chain(root: Path, recipe: str) -> Chain:

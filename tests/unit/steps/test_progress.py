@@ -53,3 +53,14 @@ def test_a_record_can_hold_what_is_said_of_the_machine():
     assert facts["packages"].keys() >= {"python", "sentei", "numpy", "torch", "onnxruntime"}
     assert json.loads(json.dumps(facts)) == facts
     assert len(bytes.fromhex(sources_digest())) == 32
+
+
+def test_a_step_that_prunes_asks_for_results_that_repeat_and_loads_neither_compiler_nor_solvers():
+    code = (
+        "import sys, torch, sentei.steps.prune, sentei.steps.score\n"
+        "from sentei.steps.runtime import use_threads\n"
+        "use_threads(shared=False)\n"
+        "print(torch.get_deterministic_debug_mode(), {'torch._dynamo', 'scipy.optimize'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "2 set()\n"
