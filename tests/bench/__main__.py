@@ -28,9 +28,15 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
     "pruning-cifar": ("accuracy at equal MACs after fine-tuning, beside peers", lambda _: cifar.main()),
     "pruning-latency": ("time of pruned networks beside dense ones", lambda _: latency.main()),
     "pruning-speed": ("how long pruning takes, beside peers", lambda _: speed.main()),
-    "data-free": ("size, accuracy and robustness of networks pruned without data", lambda _: table.main()),
-    "layers-resnet18": ("activations removed, layers merged", lambda _: layers.main("resnet18")),
-    "layers-vgg16-bn": ("the same on fewer rows", lambda _: layers.main("vgg16_bn", 6_000, 2_000)),
+    "data-free": (
+        "size, accuracy and robustness of networks pruned without data",
+        lambda options: table.main(options.only),
+    ),
+    "layers-resnet18": (
+        "activations removed, layers merged",
+        lambda options: layers.main("resnet18", only=options.only),
+    ),
+    "layers-vgg16-bn": ("the same on fewer rows", lambda options: layers.main("vgg16_bn", 6_000, 2_000, options.only)),
     "scaling": ("constants of the scaling model: bytes, requests, rows per second", lambda _: scaling.main()),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }
@@ -43,6 +49,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=listed)
     parser.add_argument("--recipe", default="fashion-mnist", help="recipe of overhead, such as digits")
     parser.add_argument("--repeats", type=int, default=21, help="turns of startup")
+    parser.add_argument("--only", default="", help="parts of data-free and layers to measure anew, by part of a name")
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")

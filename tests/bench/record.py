@@ -36,6 +36,12 @@ def keep(
     return path
 
 
+def kept(name: str) -> dict[str, Any]:
+    """What :func:`keep` wrote last for a benchmark."""
+    record: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return record
+
+
 def circumstances(*peers: str) -> dict[str, Any]:
     """Commit, date, hardware and versions, now; those of packages that are compared with, too."""
     return {

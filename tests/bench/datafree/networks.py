@@ -35,7 +35,7 @@ class Trained:
     epsilons: tuple[float, ...] = (0.01, 0.05)
 
 
-def tabular() -> Trained:
+def tabular(name: str) -> Trained:
     """A dense net on scikit-learn's breast cancer table, 30 features in standard deviations."""
     from sklearn.datasets import load_breast_cancer
 
@@ -44,32 +44,36 @@ def tabular() -> Trained:
     order = np.random.default_rng(SEED).permutation(len(inputs))
     learned, test = (Examples(inputs[p], found.target[p].astype(np.int64), p) for p in (order[:369], order[369:]))
     architecture = Architecture(name="mlp", input_shape=(30,), n_classes=2, kwargs={"hidden": [64, 64, 32]})
-    return _trained("dense 30-64-64-32-2, breast cancer", architecture, learned, test, 40, 0.02)
+    return _trained(name, architecture, learned, test, 40, 0.02)
 
 
-def dense_images() -> Trained:
+def dense_images(name: str) -> Trained:
     """A dense net on Fashion-MNIST."""
     architecture = Architecture(name="mlp", input_shape=(1, 28, 28), n_classes=10, kwargs={"hidden": [128, 128, 64]})
-    return _trained("dense 784-128-128-64-10, Fashion-MNIST", architecture, *_fashion(), 8, 0.05)
+    return _trained(name, architecture, *_fashion(), 8, 0.05)
 
 
-def lenet() -> Trained:
+def lenet(name: str) -> Trained:
     """A convolution net on Fashion-MNIST."""
     kwargs = {"channels": [20, 50], "hidden": [256, 128]}
     architecture = Architecture(name="lenet-5", input_shape=(1, 28, 28), n_classes=10, kwargs=kwargs)
-    return _trained("LeNet-5 (20, 50, 256, 128), Fashion-MNIST", architecture, *_fashion(), 6, 0.05)
+    return _trained(name, architecture, *_fashion(), 6, 0.05)
 
 
-def deeper() -> Trained:
+def deeper(name: str) -> Trained:
     """Six convolutions and two dense layers on CIFAR-10 (JPEG q75)."""
     learned, _, test = cifar_rows()
     torch.manual_seed(SEED)
-    return _learn(
-        "6 convolutions, 2 dense, CIFAR-10 (JPEG q75)", _plain(), learned, _first(test), 12, 0.05, "crop-flip"
-    )
+    return _learn(name, _plain(), learned, _first(test), 12, 0.05, "crop-flip")
 
 
-NETWORKS: tuple[Callable[[], Trained], ...] = (tabular, dense_images, lenet, deeper)
+NETWORKS: dict[str, Callable[[str], Trained]] = {
+    "dense 30-64-64-32-2, breast cancer": tabular,
+    "dense 784-128-128-64-10, Fashion-MNIST": dense_images,
+    "LeNet-5 (20, 50, 256, 128), Fashion-MNIST": lenet,
+    "6 convolutions, 2 dense, CIFAR-10 (JPEG q75)": deeper,
+}
+"""By the name that the table calls it."""
 
 
 def _plain() -> nn.Module:

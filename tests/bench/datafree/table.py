@@ -1,5 +1,6 @@
 """Size, accuracy and robustness at 10 to 50 % of the units pruned without data."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +13,54 @@ from sentei.evaluation.macs import n_parameters
 from sentei.models.inference import logits
 from tests.bench.datafree.methods import METHODS
 from tests.bench.datafree.networks import NETWORKS, Trained
-from tests.bench.record import circumstances, keep, load
+from tests.bench.record import circumstances, keep, kept, load
 
 SHARES = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
-def main() -> Path:
-    """Every method on every network at every share; the file with the figures."""
+def main(only: str = "") -> Path:
+    """Every method at every share on every network; the file with the figures.
+
+    Args:
+        only: Part of the names of networks to measure; of the others, what an earlier run found stays.
+    """
     before, started = load(), circumstances("scikit-learn")
     torch.set_num_threads(1)
-    path, measured = Path(), list[dict[str, Any]]()
-    for network in NETWORKS:  # what is measured is kept at once, so that a run that is cut short leaves it
-        measured += _rows(network())
-        path = _keep(measured, before, started)
+    path, measured, parts = Path(), list[dict[str, Any]](), dict[str, Any]()
+    earlier = kept("data-free")["figures"] if only else {"runs": [], "measured_at": {}}
+    for name, network in NETWORKS.items():  # what is measured is kept at once: a run that is cut short leaves it
+        if only in name:
+            rows: Iterable[dict[str, Any]] = _rows(network(name))
+            parts[name] = started | {"load_before": before}
+        else:
+            rows = [row for row in earlier["runs"] if row["network"] == name]
+            parts[name] = earlier["measured_at"].get(name)
+        for row in rows:
+            measured.append(row)
+            path = _keep(measured, parts, before, started)
     return path
 
 
-def _keep(measured: list[dict[str, Any]], before: float, started: dict[str, Any]) -> Path:
+def _keep(measured: list[dict[str, Any]], parts: dict[str, Any], before: float, started: dict[str, Any]) -> Path:
     figures = {
         "rows": "1 000 test rows at most; none is looked at while pruning",
         "robustness": "share of the rows that the network itself gets right whose class survives the attack",
         "radii": "of bytes as a share of their range, of the table in standard deviations",
+        "measured_at": parts,
         "runs": measured,
     }
     return keep("data-free", figures, {"train": 0, "random": 3, "annealing": 0}, before, started)
 
 
-def _rows(task: Trained) -> list[dict[str, Any]]:
-    found = [{"network": task.name, "method": "dense", "share": 0.0, "size": 1.0, **_measured(task, task.model)}]
+def _rows(task: Trained) -> Iterator[dict[str, Any]]:
+    yield {"network": task.name, "method": "dense", "share": 0.0, "size": 1.0, **_measured(task, task.model)}
     for share in SHARES:
         for name, method in METHODS.items():
             pruned = method(task, share)
-            size = n_parameters(pruned) / n_parameters(task.model)
-            found.append({"network": task.name, "method": name, "share": share, "size": size})
-            found[-1] |= _measured(task, pruned)
-            print(found[-1], flush=True)
-    return found
+            row = {"network": task.name, "method": name, "share": share}
+            row |= {"size": n_parameters(pruned) / n_parameters(task.model), **_measured(task, pruned)}
+            print(row, flush=True)
+            yield row
 
 
 def _measured(task: Trained, model: nn.Module) -> dict[str, Any]:

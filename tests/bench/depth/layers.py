@@ -22,7 +22,7 @@ from sentei.surgery import cut
 from tests.bench.depth.courses import MANNERS, course
 from tests.bench.depth.plot import PLOT, plot
 from tests.bench.depth.task import SEED, SHAPE, Task, task
-from tests.bench.record import circumstances, keep, load
+from tests.bench.record import circumstances, keep, kept, load
 
 SAME = 0.97
 """Shares of the dense network's cost from which on nothing was saved."""
@@ -30,11 +30,12 @@ ALLOWED = 10
 """Of the 1 000 selection rows: a point."""
 
 
-def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000) -> Path:
+def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, only: str = "") -> Path:
     """Every manner of one network; the file with the figures.
 
     Args:
         name: Of a network of torchvision.
+        only: Part of the names of manners to measure; of the others, what an earlier run found stays.
         n_dense: Rows that the dense network learns from.
         n_recovery: Rows of an epoch of recovery.
     """
@@ -46,11 +47,16 @@ def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000) -> Path:
         "allowed": "1 point: 10 of 1 000 selection rows",
         "courses": {},
     }
+    if only:
+        figures = kept(f"layers-{name}")["figures"]
     path = Path()
     for manner in MANNERS:  # what is measured is kept at once, so that a run that is cut short leaves it
+        if only not in manner.name:
+            continue
         rows, best = course(given, manner, ALLOWED)
         n_epochs = sum(manner.epochs for _ in rows[1:])
         figures["courses"][manner.name] = {"iterates": rows, "epochs": n_epochs, **_merged(given, best, rows)}
+        figures["courses"][manner.name]["measured_at"] = started | {"load_before": before}
         print(figures["courses"][manner.name], flush=True)
         if "channels" not in figures:
             first = figures["courses"][manner.name]
