@@ -153,6 +153,8 @@ def test_tasks_are_counted_by_name_and_what_argo_adds_is_left_out():
             {"model": {"architecture": "mlp", "pretrained": "w.pt", "pretrained_is_independent": True}},
             "model.pretrained",
         ),
+        ({"recertify": {"data": {"source": "npz", "path": "fresh.npz"}}}, "recertify.data.path: expected s3://"),
+        ({"signing": {"public_key": "sentei.pub"}}, "signing.public_key: expected s3://"),
     ],
 )
 def test_a_place_that_vanishes_with_its_pod_is_refused_before_anything_is_sent(kubeflow, tmp_path, change, told):

@@ -9,6 +9,7 @@ from sentei.recipe import parse_recipe
 from tests.pipeline.place import RECIPE
 
 LASTING = {"release": {"to": "s3://bucket/releases"}, "ledger": {"at": "s3://bucket/ledger"}}
+UNLABELLED = {"source": "images", "path": "/photos", "size": [8, 8], "channels": 1}
 
 
 def recipe(**changes):
@@ -52,6 +53,19 @@ def test_what_is_written_needs_a_mount_to_write_and_what_is_read_any(tmp_path):
     require_reachable(recipe(ledger={"at": inside}, release={"to": inside}, **rows), writing)
     require_reachable(recipe(**rows), reading)
     assert [line.split(":")[0].strip() for line in mistakes(recipe(release={"to": inside}), reading)] == ["release.to"]
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("data.unlabelled.path", {"data": {**RECIPE["data"], "path": "s3://b/r.npz", "unlabelled": UNLABELLED}}),
+        ("recertify.data.path", {"recertify": {"data": {"source": "npz", "path": "/fresh/rows.npz"}}}),
+        ("signing.public_key", {"signing": {"public_key": "sentei.pub"}}),
+    ],
+)
+def test_everything_that_a_step_reads_is_looked_at(field, changes):
+    (mistake,) = mistakes(recipe(**changes), Containers("image"))
+    assert mistake.startswith(f"  {field}: expected s3://..., or an absolute path under a folder of --mount FOLDER;")
 
 
 @pytest.mark.parametrize("mount", ["data", "/no/such/folder"])

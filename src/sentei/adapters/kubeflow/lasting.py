@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from sentei.errors import RecipeError
 from sentei.recipe import Recipe
+from sentei.recipe.places import REMOTE, read_places, written_places
 
-REMOTE = ("s3://", "models:/")
 TRACKING = "MLFLOW_TRACKING_URI"
 
 
@@ -19,12 +19,10 @@ def require_cluster(recipe: Recipe, *, by_plugin: bool = False) -> None:
     Raises:
         RecipeError: Places of the recipe vanish with their pod; all of them are named.
     """
-    kept = {"ledger.at": recipe.ledger.at, "release.to": recipe.release.to}
+    kept = written_places(recipe)
     found = [f"{field}: {_keep(place)}" for field, place in kept.items() if not _lasts(place, recipe)]
-    inputs = {"data.path": recipe.data.path, "model.pretrained": recipe.model.pretrained}
-    inputs["data.unlabelled.path"] = recipe.data.unlabelled.path if recipe.data.unlabelled else None
-    for field, place in inputs.items():
-        if place and not place.startswith((*REMOTE, "/")):
+    for field, place in read_places(recipe).items():
+        if not place.startswith((*REMOTE, "/")):
             found.append(
                 f"{field}: expected s3://bucket/..., or an absolute path in the pod, received {place}: the files of "
                 "this machine are not there"
@@ -40,7 +38,7 @@ def _lasts(place: str, recipe: Recipe) -> bool:
     mounted = [mount.at for mount in platform.mounts]
     if platform.workspace:
         mounted.append(platform.workspace.at)
-    return place == "none" or place.startswith(("s3://", *(f"{at}/" for at in mounted))) or place in mounted
+    return place.startswith(("s3://", *(f"{at}/" for at in mounted))) or place in mounted
 
 
 def _keep(place: str) -> str:

@@ -30,16 +30,13 @@ def require_reachable(recipe: "Recipe", containers: Containers) -> None:
 
 
 def _places(recipe: "Recipe", containers: Containers) -> Iterator[str]:
-    written = {"release.to": recipe.release.to, "ledger.at": recipe.ledger.at}
-    read = {
-        "data.path": getattr(recipe.data, "path", None),
-        "model.pretrained": recipe.model.pretrained,
-        "signing.public_key": recipe.signing.public_key,
-    }
-    for field, place in (written | read).items():
-        if place in (None, "none") or re.match(r"s3://|models:/", str(place)):
+    from sentei.recipe.places import REMOTE, read_places, written_places
+
+    written = written_places(recipe)
+    for field, place in (written | read_places(recipe)).items():
+        if place.startswith(REMOTE):
             continue
-        if not Path(str(place)).is_absolute() or not containers.sees(Path(str(place)), write=field in written):
+        if not Path(place).is_absolute() or not containers.sees(Path(place), write=field in written):
             option = "--mount FOLDER:rw" if field in written else "--mount FOLDER"
             yield f"  {field}: expected s3://..., or an absolute path under a folder of {option}; received {place}"
 
