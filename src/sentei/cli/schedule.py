@@ -10,7 +10,7 @@ from sentei.cli.cluster import duration, host_options, order, order_options, rea
 from sentei.errors import RecipeError
 
 if TYPE_CHECKING:
-    from sentei.adapters.kubeflow.schedules import Recurrence
+    from sentei.adapters.kubeflow.recurrence import Recurrence
 
 ZONE = "UTC"
 NEXT = 3
@@ -50,7 +50,7 @@ def schedule(
     Every run is a run of its own: it draws its own attempt from the ledger. One run at a time, and what was missed is
     not caught up on, unless you say so. Times are in UTC, unless the cluster sets CRON_SCHEDULE_TIMEZONE.
     """
-    from sentei.adapters.kubeflow.schedules import Recurrence
+    from sentei.adapters.kubeflow.recurrence import Recurrence
     from sentei.adapters.kubeflow.schedules import schedule as keep
 
     if (cron is None) == (every is None):
@@ -152,7 +152,7 @@ def _words(recurrence: "Recurrence") -> str:
 
 
 def _row(one: Any, now: datetime) -> tuple[str, str, str, str]:
-    from sentei.adapters.kubeflow.schedules import recurrence_of
+    from sentei.adapters.kubeflow.recurrence import recurrence_of
 
     state = {"ENABLED": "running", "DISABLED": "paused"}.get(one.status, str(one.status or "unknown").lower())
     when = recurrence_of(one)

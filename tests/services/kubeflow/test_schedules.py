@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from sentei.adapters.kubeflow.schedules import Recurrence, act, named, schedule
+from sentei.adapters.kubeflow.recurrence import Recurrence
+from sentei.adapters.kubeflow.schedules import act, named, schedule
 from sentei.cli import cli
 from sentei.cli.schedule import lines
 from sentei.errors import RecipeError, ServiceError
