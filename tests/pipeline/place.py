@@ -30,7 +30,7 @@ RECIPE = {
     "release": {"to": "released"},
 }
 HOPELESS = RECIPE | {
-    "family": {"variants": [{"sparsity": 0.97}, {"sparsity": 0.99}]},
+    "family": {"variants": [{"sparsity": 0.97}]},
     "claim": {"kind": "accuracy_drop", "epsilon": 0, "delta": 0.05},
 }
 VARIANTS = ("magnitude-l1-global-0.30", "magnitude-l1-global-0.50-ft1", "magnitude-l1-global-0.95")
