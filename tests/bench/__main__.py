@@ -36,7 +36,10 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], Path]]] = {
         "activations removed, layers merged",
         lambda options: layers.main("resnet18", only=options.only),
     ),
-    "layers-vgg16-bn": ("the same on fewer rows", lambda options: layers.main("vgg16_bn", 6_000, 2_000, options.only)),
+    "layers-vgg16-bn": (
+        "the same on fewer rows",
+        lambda options: layers.main("vgg16_bn", 6_000, 2_000, 2_000, options.only),
+    ),
     "scaling": ("constants of the scaling model: bytes, requests, rows per second", lambda _: scaling.main()),
     "decisions": ("how long decisions take, and how much memory", lambda options: decisions.main()),
 }

@@ -30,7 +30,7 @@ ALLOWED = 10
 """Of the 1 000 selection rows: a point."""
 
 
-def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, only: str = "") -> Path:
+def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, n_test: int = 10_000, only: str = "") -> Path:
     """Every manner of one network; the file with the figures.
 
     Args:
@@ -38,12 +38,13 @@ def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, only: str = 
         only: Part of the names of manners to measure; of the others, what an earlier run found stays.
         n_dense: Rows that the dense network learns from.
         n_recovery: Rows of an epoch of recovery.
+        n_test: Rows that test accuracies are of.
     """
     before, started = load(), circumstances("torchvision")
-    given = task(name, n_dense, n_recovery)
+    given = task(name, n_dense, n_recovery, n_test)
     figures: dict[str, Any] = {
         "network": f"torchvision {name} on 32 x 32 pixels, CIFAR-10 (JPEG q75)",
-        "rows": {"dense": n_dense, "epoch of recovery": n_recovery, "selection": 1_000, "test": 10_000},
+        "rows": {"dense": n_dense, "epoch of recovery": n_recovery, "selection": 1_000, "test": n_test},
         "allowed": "1 point: 10 of 1 000 selection rows",
         "courses": {},
     }
