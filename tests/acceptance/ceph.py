@@ -1,7 +1,9 @@
 """Ceph's S3 server with one monitor and one store in memory, as processes of this machine, without containers."""
 
+import json
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from tests.services.conftest import free_port, until_it_answers
 
 PACKAGES = ("radosgw", "ceph-mon", "ceph-osd")
+STARTS = 10
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -68,13 +71,35 @@ def gateway(folder: Path, key: str, secret: str) -> Iterator[str]:
         running.enter_context(_process(folder, "ceph-mon", *at, "-i", "a", "-f"))
         run("ceph", *at, "--connect-timeout", "240", "osd", "new", osd)
         run("ceph-osd", *at, "-i", "0", "--mkfs", "--osd-uuid", osd)
-        running.enter_context(_process(folder, "ceph-osd", *at, "-i", "0", "-f"))
+        running.enter_context(_store(folder, *at))
         user = ("--uid", "sentei", "--display-name", "sentei", "--access-key", key, "--secret-key", secret)
         run("radosgw-admin", *at, "-n", "client.rgw", "user", "create", *user)
         server = running.enter_context(_process(folder, "radosgw", *at, "-n", "client.rgw", "-f"))
         url = f"http://127.0.0.1:{ports['gateway']}"
         until_it_answers(server, url, folder / "radosgw.out")
         yield url
+
+
+@contextmanager
+def _store(folder: Path, *at: str) -> Iterator[None]:
+    """The store, once the monitor knows it; on a busy machine it may ask too early, is refused, and ends."""
+    for _ in range(STARTS):
+        with _process(folder, "ceph-osd", *at, "-i", "0", "-f") as process:
+            if _is_up(process, folder, *at):
+                yield
+                return
+    raise AssertionError(f"the store did not start in {STARTS} tries:\n{(folder / 'osd.0.log').read_text()[-2000:]}")
+
+
+def _is_up(process: "subprocess.Popen[bytes]", folder: Path, *at: str) -> bool:
+    """Whether the store came up; False as soon as it has ended."""
+    ask = ["ceph", *at, "--connect-timeout", "60", "osd", "stat", "--format", "json"]
+    while process.poll() is None:
+        told = subprocess.run(ask, cwd=folder, check=True, capture_output=True, timeout=120).stdout
+        if json.loads(told)["num_up_osds"] == 1:
+            return True
+        time.sleep(0.5)
+    return False
 
 
 @contextmanager
