@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def gateway(folder: Path, key: str, secret: str) -> Iterator[str]:
     run("ceph-mon", *at, "--mkfs", "-i", "a", "--monmap", "monmap", "--keyring", "keyring")
     with ExitStack() as running:
         running.enter_context(_process(folder, "ceph-mon", *at, "-i", "a", "-f"))
-        run("ceph", *at, "--connect-timeout", "240", "osd", "new", osd)
+        _patiently(lambda: run("ceph", *at, "--connect-timeout", "240", "osd", "new", osd))
         run("ceph-osd", *at, "-i", "0", "--mkfs", "--osd-uuid", osd)
         running.enter_context(_store(folder, *at))
         user = ("--uid", "sentei", "--display-name", "sentei", "--access-key", key, "--secret-key", secret)
@@ -78,6 +78,16 @@ def gateway(folder: Path, key: str, secret: str) -> Iterator[str]:
         url = f"http://127.0.0.1:{ports['gateway']}"
         until_it_answers(server, url, folder / "radosgw.out")
         yield url
+
+
+def _patiently(ask: Callable[[], None]) -> None:
+    """Asks the monitor again that has just begun, and refuses whoever comes early."""
+    for _ in range(STARTS - 1):
+        try:
+            return ask()
+        except subprocess.CalledProcessError:
+            time.sleep(0.5)
+    return ask()
 
 
 @contextmanager
@@ -95,8 +105,8 @@ def _is_up(process: "subprocess.Popen[bytes]", folder: Path, *at: str) -> bool:
     """Whether the store came up; False as soon as it has ended."""
     ask = ["ceph", *at, "--connect-timeout", "60", "osd", "stat", "--format", "json"]
     while process.poll() is None:
-        told = subprocess.run(ask, cwd=folder, check=True, capture_output=True, timeout=120).stdout
-        if json.loads(told)["num_up_osds"] == 1:
+        told = subprocess.run(ask, cwd=folder, capture_output=True, timeout=120)
+        if told.returncode == 0 and json.loads(told.stdout)["num_up_osds"] == 1:
             return True
         time.sleep(0.5)
     return False
