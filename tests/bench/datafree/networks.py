@@ -64,7 +64,7 @@ def deeper(name: str) -> Trained:
     """Six convolutions and two dense layers on CIFAR-10 (JPEG q75)."""
     learned, _, test = cifar_rows()
     torch.manual_seed(SEED)
-    return _learn(name, _plain(), learned, _first(test), 12, 0.05, "crop-flip")
+    return _learn(name, _plain(), learned, _first(test, 500), 12, 0.05, "crop-flip")
 
 
 NETWORKS: dict[str, Callable[[str], Trained]] = {
@@ -93,8 +93,8 @@ def _fashion() -> tuple[Examples, Examples]:
     return splits.take(table, "train"), _first(splits.take(table, "test"))
 
 
-def _first(rows: Examples) -> Examples:
-    return Examples(rows.inputs[:1000], rows.labels[:1000], rows.rows[:1000])
+def _first(rows: Examples, n: int = 1000) -> Examples:
+    return Examples(rows.inputs[:n], rows.labels[:n], rows.rows[:n])
 
 
 def _trained(

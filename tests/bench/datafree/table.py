@@ -43,7 +43,7 @@ def main(only: str = "") -> Path:
 
 def _keep(measured: list[dict[str, Any]], parts: dict[str, Any], before: float, started: dict[str, Any]) -> Path:
     figures = {
-        "rows": "1 000 test rows at most; none is looked at while pruning",
+        "rows": "1 000 test rows at most, 500 of CIFAR-10; none is looked at while pruning",
         "robustness": "share of the rows that the network itself gets right whose class survives the attack",
         "radii": "of bytes as a share of their range, of the table in standard deviations",
         "measured_at": parts,
