@@ -81,7 +81,7 @@ def gateway(folder: Path, key: str, secret: str) -> Iterator[str]:
 
 
 def _patiently(ask: Callable[[], None]) -> None:
-    """Asks the monitor again that has just begun, and refuses whoever comes early."""
+    """Asks again: a monitor that has just begun sometimes refuses a client (EPERM) on a busy machine."""
     for _ in range(STARTS - 1):
         try:
             return ask()
@@ -92,7 +92,7 @@ def _patiently(ask: Callable[[], None]) -> None:
 
 @contextmanager
 def _store(folder: Path, *at: str) -> Iterator[None]:
-    """The store, once the monitor knows it; on a busy machine it may ask too early, is refused, and ends."""
+    """The store, once the monitor knows it; the monitor sometimes refuses it, as above, and it ends: started again."""
     for _ in range(STARTS):
         with _process(folder, "ceph-osd", *at, "-i", "0", "-f") as process:
             if _is_up(process, folder, *at):

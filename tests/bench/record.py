@@ -7,8 +7,9 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 RESULTS = Path(__file__).with_name("results")
 PACKAGES = ("sentei", "numpy", "scipy", "torch", "onnxruntime", "kfp", "mlflow")
 
@@ -36,8 +37,24 @@ def keep(
     return path
 
 
+def chosen(parts: dict[str, T], only: str) -> dict[str, T]:
+    """The parts of a benchmark whose names hold a text; all of them for an empty one.
+
+    Raises:
+        SystemExit: There is none of that name.
+    """
+    found = {name: part for name, part in parts.items() if only in name}
+    if not found:
+        raise SystemExit(f"--only {only}: expected a part of one of these names: {'; '.join(parts)}")
+    return found
+
+
 def kept(name: str) -> dict[str, Any]:
-    """What :func:`keep` wrote last for a benchmark."""
+    """What `keep` wrote last for a benchmark.
+
+    Raises:
+        FileNotFoundError: It was never run.
+    """
     record: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return record
 

@@ -56,6 +56,12 @@ class TestParent:
         assert open_run() == first
         assert connect().get_run(first).info.status == "RUNNING"
 
+    def test_a_run_that_has_ended_well_stays_as_it_is(self):
+        first = open_run()
+        tracking.close_run(first)
+        tracking.fail_run("run-1")
+        assert connect().get_run(first).info.status == "FINISHED"
+
     def test_a_run_that_was_never_opened_cannot_fail(self):
         tracking.fail_run("run-1")
         open_run()

@@ -70,13 +70,17 @@ def submit(recipe: str, new: bool, no_wait: bool, timeout: str, interval: float,
 def follow(run_id: str, timeout: str, interval: float, **options: Any) -> None:
     """Follow the run RUN_ID on Kubeflow Pipelines to its end; exit codes are those of submit."""
     from sentei.adapters.kubeflow.following import watch
+    from sentei.cli.tasks import show_tasks
 
     longest = duration("--timeout", timeout)
     server = reach(options)
     found = watch(server, run_id)
     click.echo(f"run {found.run.display_name}")
     _links(server, found.run)
-    _to_the_end(server, run_id, longest, interval)
+    if found.ended:  # long ago, perhaps: others may have continued it under its key
+        _end(server, show_tasks([found]))
+    else:
+        _to_the_end(server, run_id, longest, interval)
 
 
 def _to_the_end(server: "Server", run_id: str, longest: int, interval: float) -> None:
@@ -93,6 +97,12 @@ def _to_the_end(server: "Server", run_id: str, longest: int, interval: float) ->
     if not last.ended:
         told = f"the run is not over after {longest} s; it goes on, follow it with:  {_again(server, run_id)}"
         raise ServiceError(told)
+    if last.run.state != "SUCCEEDED":
+        _close(last.run)
+    _end(server, last)
+
+
+def _end(server: "Server", last: "Watch") -> None:
     if last.run.state != "SUCCEEDED":
         explain(server, last)
     _outcome(last.run)
@@ -130,7 +140,6 @@ def explain(server: "Server", last: "Watch") -> NoReturn:
     from sentei.adapters.kubeflow.following import errors, logs
     from sentei.cli.cause import cause
 
-    _close(last.run)
     failed = ", ".join(task.name for task in last.tasks if task.count("FAILED")) or "no task that it names"
     where = f"{server.access.host}/#/runs/details/{last.run.run_id}"
     told = f"the run {last.run.state.lower()} at: {failed}"

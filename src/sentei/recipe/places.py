@@ -2,8 +2,22 @@
 
 from sentei.recipe.schema import Recipe
 
-REMOTE = ("s3://", "models:/")
-"""What the names of places that every machine reaches begin with."""
+FILES = ("signing.public_key",)
+"""Fields that name a file, never something on S3."""
+
+
+def is_remote(field: str, place: str) -> bool:
+    """Whether every machine reaches a place by its name: on S3 or, for weights, in the registry.
+
+    Args:
+        field: Of the recipe, as in `read_places` and `written_places`; one of `FILES` is never remote.
+        place: What the field says.
+
+    Example:
+        >>> is_remote("release.to", "s3://bucket/releases"), is_remote("signing.public_key", "s3://bucket/sentei.pub")
+        (True, False)
+    """
+    return field not in FILES and place.startswith(("s3://", "models:/") if field == "model.pretrained" else "s3://")
 
 
 def read_places(recipe: Recipe) -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 from sentei.data import Examples
 from sentei.evaluation.outcomes import Columns, outcomes
 from sentei.evaluation.served import ServedModel
+from sentei.risk.claims.robust_drop import robust_column
 from sentei.steps import layout
 from sentei.steps.examples import preprocessing_of
 
@@ -38,7 +39,6 @@ def robust_columns(
         first_row: How many rows of the same split stand before these, a multiple of ``BATCH``.
     """
     from sentei.evaluation.attacks import Attack, perturbed_batches
-    from sentei.risk.claims.robust_drop import robust_column
     from sentei.steps.networks import read_network
 
     model, preprocessing = read_network(variant), preprocessing_of(data)
@@ -67,8 +67,6 @@ def robustness(columns: Columns, attacks: Sequence[Mapping[str, str]]) -> dict[s
         ``robust_accuracy.<attack>.<radius>``: the share of all rows that are right when perturbed;
         ``robustness.<attack>.<radius>``: the share that are still right of those that were right without the attack.
     """
-    from sentei.risk.claims.robust_drop import robust_column
-
     told = {}
     right = columns["loss"] == 0
     for settings in attacks:

@@ -1,6 +1,6 @@
 """Size, accuracy and robustness at 10 to 50 % of the units pruned without data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sentei.evaluation.macs import n_parameters
 from sentei.models.inference import logits
 from tests.bench.datafree.methods import METHODS
 from tests.bench.datafree.networks import NETWORKS, Trained
-from tests.bench.record import circumstances, keep, kept, load
+from tests.bench.record import chosen, circumstances, keep, kept, load
 
 SHARES = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
 
@@ -26,16 +26,13 @@ def main(only: str = "") -> Path:
     """
     before, started = load(), circumstances("scikit-learn")
     torch.set_num_threads(1)
-    path, measured, parts = Path(), list[dict[str, Any]](), dict[str, Any]()
+    path, wanted = Path(), chosen(NETWORKS, only)
     earlier = kept("data-free")["figures"] if only else {"runs": [], "measured_at": {}}
-    for name, network in NETWORKS.items():  # what is measured is kept at once: a run that is cut short leaves it
-        if only in name:
-            rows: Iterable[dict[str, Any]] = _rows(network(name))
-            parts[name] = started | {"load_before": before}
-        else:
-            rows = [row for row in earlier["runs"] if row["network"] == name]
-            parts[name] = earlier["measured_at"].get(name)
-        for row in rows:
+    measured = [row for row in earlier["runs"] if row["network"] not in wanted]
+    parts = {name: at for name, at in earlier["measured_at"].items() if name not in wanted}
+    for name in wanted:
+        parts[name] = started | {"load_before": before}
+        for row in _rows(NETWORKS[name](name)):  # kept at once, so that a run that is cut short leaves it
             measured.append(row)
             path = _keep(measured, parts, before, started)
     return path

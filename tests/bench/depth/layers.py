@@ -22,7 +22,7 @@ from sentei.surgery import cut
 from tests.bench.depth.courses import MANNERS, course
 from tests.bench.depth.plot import PLOT, plot
 from tests.bench.depth.task import SEED, SHAPE, Task, task
-from tests.bench.record import circumstances, keep, kept, load
+from tests.bench.record import chosen, circumstances, keep, kept, load
 
 SAME = 0.97
 """Shares of the dense network's cost from which on nothing was saved."""
@@ -35,12 +35,13 @@ def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, n_test: int 
 
     Args:
         name: Of a network of torchvision.
-        only: Part of the names of manners to measure; of the others, what an earlier run found stays.
         n_dense: Rows that the dense network learns from.
         n_recovery: Rows of an epoch of recovery.
         n_test: Rows that test accuracies are of.
+        only: Part of the names of manners to measure; of the others, what an earlier run found stays.
     """
     before, started = load(), circumstances("torchvision")
+    wanted = chosen({manner.name: manner for manner in MANNERS}, only)
     given = task(name, n_dense, n_recovery, n_test)
     figures: dict[str, Any] = {
         "network": f"torchvision {name} on 32 x 32 pixels, CIFAR-10 (JPEG q75)",
@@ -51,11 +52,11 @@ def main(name: str, n_dense: int = 18_000, n_recovery: int = 6_000, n_test: int 
     if only:
         figures = kept(f"layers-{name}")["figures"]
     path = Path()
-    for manner in MANNERS:  # what is measured is kept at once, so that a run that is cut short leaves it
-        if only not in manner.name:
-            continue
+    for manner in wanted.values():  # what is measured is kept at once, so that a run that is cut short leaves it
         rows, best = course(given, manner, ALLOWED)
-        n_epochs = sum(manner.epochs for _ in rows[1:])
+        n_epochs = (
+            len(rows[1:]) * manner.epochs * (2 if manner.folding else 1)
+        )  # slopes are learned in epochs of their own
         figures["courses"][manner.name] = {"iterates": rows, "epochs": n_epochs, **_merged(given, best, rows)}
         figures["courses"][manner.name]["measured_at"] = started | {"load_before": before}
         print(figures["courses"][manner.name], flush=True)

@@ -154,7 +154,7 @@ def test_tasks_are_counted_by_name_and_what_argo_adds_is_left_out():
             "model.pretrained",
         ),
         ({"recertify": {"data": {"source": "npz", "path": "fresh.npz"}}}, "recertify.data.path: expected s3://"),
-        ({"signing": {"public_key": "sentei.pub"}}, "signing.public_key: expected s3://"),
+        ({"signing": {"public_key": "s3://bucket/sentei.pub"}}, "signing.public_key: expected an absolute path"),
     ],
 )
 def test_a_place_that_vanishes_with_its_pod_is_refused_before_anything_is_sent(kubeflow, tmp_path, change, told):

@@ -136,11 +136,16 @@ def test_a_run_that_fails_while_it_is_watched_is_failed_in_mlflow_too(cluster, c
     assert code == 4, out + err
     assert "ModelError: the run failed at: train" in err
     assert "training diverged" in err
+    asked = "select run_uuid, status from runs join experiments using (experiment_id) where experiments.name = 'steep'"
     with sqlite3.connect(cluster.folder / "volume" / "mlflow.db") as database:
-        told = database.execute(
-            "select runs.status from runs join experiments using (experiment_id) where experiments.name = 'steep'"
-        )
-        assert told.fetchall() == [("FAILED",)]
+        ((recorded, status),) = database.execute(asked)
+        assert status == "FAILED"
+        database.execute("update runs set status = 'RUNNING' where run_uuid = ?", (recorded,))
+    (failed,) = (key for key, one in cluster.kubeflow.runs.items() if one.display_name.startswith("steep"))
+    code, _, err = cluster.ended("follow", failed)
+    assert (code, "ModelError: the run failed at: train" in err) == (4, True)
+    with sqlite3.connect(cluster.folder / "volume" / "mlflow.db") as database:  # somebody has continued it
+        assert database.execute(asked).fetchall() == [(recorded, "RUNNING")]
 
 
 def test_a_schedule_that_fires_tests_the_served_champion_again(cluster, certified):

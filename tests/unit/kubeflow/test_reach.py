@@ -9,6 +9,7 @@ from sentei.recipe import parse_recipe
 from tests.pipeline.place import RECIPE
 
 LASTING = {"release": {"to": "s3://bucket/releases"}, "ledger": {"at": "s3://bucket/ledger"}}
+S3_OR = "s3://..., or an"
 UNLABELLED = {"source": "images", "path": "/photos", "size": [8, 8], "channels": 1}
 
 
@@ -56,16 +57,17 @@ def test_what_is_written_needs_a_mount_to_write_and_what_is_read_any(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "changes"),
+    ("field", "wished", "changes"),
     [
-        ("data.unlabelled.path", {"data": {**RECIPE["data"], "path": "s3://b/r.npz", "unlabelled": UNLABELLED}}),
-        ("recertify.data.path", {"recertify": {"data": {"source": "npz", "path": "/fresh/rows.npz"}}}),
-        ("signing.public_key", {"signing": {"public_key": "sentei.pub"}}),
+        ("data.unlabelled.path", S3_OR, {"data": {**RECIPE["data"], "path": "s3://b/r.npz", "unlabelled": UNLABELLED}}),
+        ("recertify.data.path", S3_OR, {"recertify": {"data": {"source": "npz", "path": "/fresh/rows.npz"}}}),
+        ("signing.public_key", "an", {"signing": {"public_key": "sentei.pub"}}),
+        ("signing.public_key", "an", {"signing": {"public_key": "s3://b/sentei.pub"}}),
     ],
 )
-def test_everything_that_a_step_reads_is_looked_at(field, changes):
+def test_everything_that_a_step_reads_is_looked_at(field, wished, changes):
     (mistake,) = mistakes(recipe(**changes), Containers("image"))
-    assert mistake.startswith(f"  {field}: expected s3://..., or an absolute path under a folder of --mount FOLDER;")
+    assert mistake.startswith(f"  {field}: expected {wished} absolute path under a folder of --mount FOLDER;")
 
 
 @pytest.mark.parametrize("mount", ["data", "/no/such/folder"])

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from sentei.errors import RecipeError
 from sentei.recipe import Recipe
-from sentei.recipe.places import REMOTE, read_places, written_places
+from sentei.recipe.places import FILES, is_remote, read_places, written_places
 
 TRACKING = "MLFLOW_TRACKING_URI"
 
@@ -22,10 +22,11 @@ def require_cluster(recipe: Recipe, *, by_plugin: bool = False) -> None:
     kept = written_places(recipe)
     found = [f"{field}: {_keep(place)}" for field, place in kept.items() if not _lasts(place, recipe)]
     for field, place in read_places(recipe).items():
-        if not place.startswith((*REMOTE, "/")):
+        if not is_remote(field, place) and not place.startswith("/"):
+            remote = "" if field in FILES else "s3://bucket/..., or "
             found.append(
-                f"{field}: expected s3://bucket/..., or an absolute path in the pod, received {place}: the files of "
-                "this machine are not there"
+                f"{field}: expected {remote}an absolute path in the pod, received {place}: the files of this machine "
+                "are not there"
             )
     if not by_plugin and (mistake := _tracking(recipe)):
         found.append(mistake)

@@ -4,21 +4,19 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sentei.adapters.kubeflow.containers import Containers, user
 from sentei.adapters.mlflow.connection import without_user
 from sentei.errors import RecipeError
-
-if TYPE_CHECKING:
-    from sentei.recipe import Recipe
+from sentei.recipe import Recipe
+from sentei.recipe.places import FILES, is_remote, read_places, written_places
 
 ENDPOINTS = ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "MLFLOW_S3_ENDPOINT_URL")
 HERE = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0")
 
 
-def require_reachable(recipe: "Recipe", containers: Containers) -> None:
+def require_reachable(recipe: Recipe, containers: Containers) -> None:
     """Nothing, if tasks in containers find every place that the recipe and the environment name.
 
     Raises:
@@ -29,16 +27,15 @@ def require_reachable(recipe: "Recipe", containers: Containers) -> None:
         raise RecipeError("tasks in containers would not find what they need:\n" + "\n".join(mistakes))
 
 
-def _places(recipe: "Recipe", containers: Containers) -> Iterator[str]:
-    from sentei.recipe.places import REMOTE, read_places, written_places
-
+def _places(recipe: Recipe, containers: Containers) -> Iterator[str]:
     written = written_places(recipe)
     for field, place in (written | read_places(recipe)).items():
-        if place.startswith(REMOTE):
+        if is_remote(field, place):
             continue
         if not Path(place).is_absolute() or not containers.sees(Path(place), write=field in written):
             option = "--mount FOLDER:rw" if field in written else "--mount FOLDER"
-            yield f"  {field}: expected s3://..., or an absolute path under a folder of {option}; received {place}"
+            remote = "" if field in FILES else "s3://..., or "
+            yield f"  {field}: expected {remote}an absolute path under a folder of {option}; received {place}"
 
 
 def _mounts(containers: Containers) -> Iterator[str]:

@@ -12,7 +12,7 @@ class Recurrence:
     Attributes:
         cron: Six fields; None beside ``every``.
         every: Seconds; None beside ``cron``.
-        start: The first moment that counts; None for now.
+        start: The first moment that counts; None for the one at which the schedule is made.
         end: The last one; None for never.
         max_concurrency: Runs at once.
         catch_up: Run what was missed, one after another.

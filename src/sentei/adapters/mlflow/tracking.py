@@ -167,7 +167,7 @@ def close_run(run_id: str, status: str = "FINISHED") -> None:
 
 
 def fail_run(run_key: str) -> None:
-    """Mark the parent run of a pipeline run as failed, if it was opened; the next start opens it again.
+    """Mark the parent run of a pipeline run as failed, if it is open; the next start opens it again.
 
     Args:
         run_key: As for ``open_run``.
@@ -180,7 +180,7 @@ def fail_run(run_key: str) -> None:
         return
     client = connect()
     with asking(f"mark the run {run_key} as failed"):
-        if (run := find_parent(client, run_key)) is not None:
+        if (run := find_parent(client, run_key)) is not None and run.info.status == "RUNNING":
             client.set_terminated(run.info.run_id, status="FAILED")
 
 
